@@ -1,0 +1,197 @@
+//! Errors: small, `Copy`, and each says what was expected, what was found, and where.
+
+use core::fmt;
+
+use crate::format::VERSION;
+use crate::format::directory::Kind;
+use crate::format::tensor_table::Role;
+
+/// Why bytes are not a valid model, and where in the file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FormatError {
+    /// What is wrong.
+    pub kind: FormatErrorKind,
+    /// The byte offset, from the start of the file, of the structure that is wrong.
+    pub offset: u64,
+}
+
+/// What is wrong with the bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum FormatErrorKind {
+    /// The file does not start with Acorn's magic number.
+    NotAcorn,
+    /// A version of the format that this release does not read.
+    Version {
+        /// The file's version.
+        found: u16,
+    },
+    /// A stored checksum is not that of the bytes.
+    Checksum {
+        /// The checksum in the file.
+        expected: u32,
+        /// The checksum of the bytes.
+        found: u32,
+    },
+    /// The file has another length than its header or directory says.
+    FileLength {
+        /// Length by the header or directory.
+        expected: u64,
+        /// Length of the bytes given, or by the header.
+        found: u64,
+    },
+    /// A structure ends before its fields do, or a size does not fit the machine.
+    Truncated,
+    /// Bytes reserved for later versions are not zero.
+    NonZeroReserved,
+    /// Padding between sections, tensors or table parts is not zero.
+    NonZeroPadding,
+    /// A section of unknown kind.
+    UnknownSection {
+        /// The number that names no kind.
+        id: u32,
+    },
+    /// A section comes twice or out of order.
+    SectionOrder {
+        /// The section that may not stand here.
+        kind: Kind,
+    },
+    /// A section does not start where the one before ends.
+    SectionPlace {
+        /// The section.
+        kind: Kind,
+        /// Where it must start.
+        expected: u64,
+        /// Where the directory says it starts.
+        found: u64,
+    },
+    /// A section that every model needs is not there.
+    MissingSection {
+        /// The section.
+        kind: Kind,
+    },
+    /// A section is shorter or longer than its content.
+    SectionLength {
+        /// The section.
+        kind: Kind,
+        /// The length of its content.
+        expected: u64,
+        /// Its length by the directory.
+        found: u64,
+    },
+    /// A field holds a value that it must not have.
+    Field {
+        /// The field.
+        name: &'static str,
+        /// Its value.
+        found: u64,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A tensor table entry differs from what the recipe asks for.
+    Tensor {
+        /// The tensor that the recipe asks for here.
+        role: Role,
+        /// Its layer, or 0.
+        layer: u32,
+        /// The entry's field that differs.
+        field: &'static str,
+        /// Its value by the recipe.
+        expected: u64,
+        /// Its value in the file.
+        found: u64,
+    },
+    /// Text that is not UTF-8.
+    NotUtf8 {
+        /// The section.
+        kind: Kind,
+    },
+    /// A scale or weight that is not a finite number, or a negative scale (found by `verify`).
+    BadNumber {
+        /// The tensor.
+        role: Role,
+        /// Its layer, or 0.
+        layer: u32,
+        /// The row, for a scale; the index, for a vector.
+        row: u32,
+    },
+    /// A table entry of the tokenizer that cannot be (found by `verify`).
+    TokenizerEntry {
+        /// The table.
+        table: &'static str,
+        /// The entry's index.
+        index: u32,
+    },
+}
+
+impl FormatErrorKind {
+    /// The error at that byte offset of the file.
+    pub fn at(self, offset: u64) -> FormatError {
+        FormatError { kind: self, offset }
+    }
+}
+
+impl fmt::Display for FormatErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotAcorn => f.write_str(
+                "not an Acorn model: expected the bytes \"\\x89ACORN\\r\\n\" (convert a Hugging Face folder with `acorn convert`)",
+            ),
+            Self::Version { found } => write!(
+                f,
+                "format version {found}, but this release reads version {VERSION}: convert the model again"
+            ),
+            Self::Checksum { expected, found } => write!(
+                f,
+                "damaged: stored checksum {expected:08x}, but the bytes have {found:08x} (copy or convert the file again)"
+            ),
+            Self::FileLength { expected, found } => write!(
+                f,
+                "the file must have {expected} bytes but has {found} (an incomplete copy?)"
+            ),
+            Self::Truncated => f.write_str("a structure ends before its fields do"),
+            Self::NonZeroReserved => f.write_str("reserved bytes are not zero"),
+            Self::NonZeroPadding => f.write_str("padding bytes are not zero"),
+            Self::UnknownSection { id } => write!(f, "a section of unknown kind {id}"),
+            Self::SectionOrder { kind } => {
+                write!(f, "section \"{}\" comes twice or out of order", kind.name())
+            }
+            Self::SectionPlace { kind, expected, found } => write!(
+                f,
+                "section \"{}\" must start at byte {expected} but is said to start at {found}",
+                kind.name()
+            ),
+            Self::MissingSection { kind } => write!(f, "section \"{}\" is missing", kind.name()),
+            Self::SectionLength { kind, expected, found } => write!(
+                f,
+                "section \"{}\" has {found} bytes but its content takes {expected}",
+                kind.name()
+            ),
+            Self::Field { name, found, expected } => {
+                write!(f, "field \"{name}\" is {found} but must be {expected}")
+            }
+            Self::Tensor { role, layer, field, expected, found } => write!(
+                f,
+                "tensor \"{}\" of layer {layer}: {field} is {found} but the recipe asks for {expected}",
+                role.name()
+            ),
+            Self::NotUtf8 { kind } => write!(f, "section \"{}\" is not UTF-8 text", kind.name()),
+            Self::BadNumber { role, layer, row } => write!(
+                f,
+                "tensor \"{}\" of layer {layer} has a bad number in row {row}: not finite, or a negative scale",
+                role.name()
+            ),
+            Self::TokenizerEntry { table, index } => {
+                write!(f, "the tokenizer's {table} table has a bad entry {index}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at byte {}: {}", self.offset, self.kind)
+    }
+}
+
+impl core::error::Error for FormatError {}

@@ -1,0 +1,48 @@
+//! A band of f32: for each column the 8 rows' values.
+//!
+//! ```text
+//! k = 0              k = 1
+//! r0 r1 r2 … r7      r0 r1 r2 … r7      …      (4 bytes each)
+//! ```
+
+use super::{BAND_ROWS, size};
+
+/// Bytes of one column: 8 floats.
+const COLUMN: usize = 32;
+
+/// Bytes of a band with `cols` (padded) columns.
+pub fn band_len(cols: u64) -> Option<u64> {
+    size::product(&[cols, 32])
+}
+
+/// One band's columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Band<'a> {
+    /// Per column 8 little-endian floats, one per row.
+    pub columns: &'a [[u8; COLUMN]],
+}
+
+impl<'a> Band<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { columns: bytes.as_chunks().0 }
+    }
+
+    pub(super) fn row(&self, row: usize, out: &mut [f32]) {
+        for (value, column) in out.iter_mut().zip(self.columns) {
+            *value = super::scales(column).get(row).copied().unwrap_or(0.0);
+        }
+    }
+
+    pub(super) fn bad_row(&self) -> Option<usize> {
+        self.columns
+            .iter()
+            .find_map(|column| super::scales(column).iter().position(|value| !value.is_finite()))
+    }
+}
+
+/// Packs 8 rows of equal (padded) length into `out`, a band's bytes.
+pub fn pack(rows: [&[f32]; BAND_ROWS], out: &mut [u8]) {
+    for (k, column) in out.as_chunks_mut::<COLUMN>().0.iter_mut().enumerate() {
+        super::put_scales(&rows.map(|row| row.get(k).copied().unwrap_or(0.0)), column);
+    }
+}

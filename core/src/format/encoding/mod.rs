@@ -1,0 +1,163 @@
+//! How a tensor's numbers lie in the file.
+//!
+//! A matrix [rows, cols] is cut into **bands** of [`BAND_ROWS`] rows; the last one is filled up
+//! with zero rows, and every row with zero columns up to a multiple of [`BLOCK`]. A band is
+//! contiguous, holds all that its rows need (weights and scales), and lies in the file as kernels
+//! read it. The layouts of the bands are isolated in [`f32`], [`q8`] and [`q4`]: one file each,
+//! packing and reading side by side.
+
+pub mod f32;
+pub mod q4;
+pub mod q8;
+
+use super::size;
+
+/// Rows stored together.
+pub const BAND_ROWS: usize = 8;
+
+/// Columns that share a sub-scale, and the multiple that rows are padded to.
+pub const BLOCK: usize = 32;
+
+/// How a tensor's numbers are stored. The numbers are those in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// A vector of little-endian f32, without bands.
+    Vector,
+    /// A vector of little-endian u32: angles per position in turns / 2³².
+    Turns,
+    /// A matrix of f32 in bands: for conformance, not for use.
+    F32,
+    /// A matrix of int8 weights in bands, one f32 scale per row.
+    Q8,
+    /// A matrix of 4-bit weights in bands: an integer sub-scale per block, one f32 scale per row.
+    Q4,
+}
+
+impl Encoding {
+    /// All encodings.
+    pub const ALL: [Self; 5] = [Self::Vector, Self::Turns, Self::F32, Self::Q8, Self::Q4];
+
+    /// The number in the file.
+    pub fn id(self) -> u8 {
+        match self {
+            Self::Vector => 1,
+            Self::Turns => 2,
+            Self::F32 => 16,
+            Self::Q8 => 17,
+            Self::Q4 => 18,
+        }
+    }
+
+    /// The encoding of that number.
+    pub fn from_id(id: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|encoding| encoding.id() == id)
+    }
+
+    /// The name that options and tables use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vector => "vector",
+            Self::Turns => "turns",
+            Self::F32 => "f32",
+            Self::Q8 => "q8",
+            Self::Q4 => "q4",
+        }
+    }
+
+    /// Whether this encodes a matrix in bands.
+    pub fn is_matrix(self) -> bool {
+        matches!(self, Self::F32 | Self::Q8 | Self::Q4)
+    }
+
+    /// Bytes of one band of a matrix with `cols` columns; `None` for vectors.
+    pub fn band_len(self, cols: u32) -> Option<u64> {
+        let padded = padded_cols(cols)?;
+        match self {
+            Self::Vector | Self::Turns => None,
+            Self::F32 => f32::band_len(padded),
+            Self::Q8 => q8::band_len(padded),
+            Self::Q4 => q4::band_len(padded),
+        }
+    }
+
+    /// Bytes of a tensor [rows, cols]; a vector is [1, n].
+    pub fn tensor_len(self, rows: u32, cols: u32) -> Option<u64> {
+        match self {
+            Self::Vector | Self::Turns => size::product(&[rows.into(), cols.into(), 4]),
+            Self::F32 | Self::Q8 | Self::Q4 => {
+                size::product(&[bands(rows), self.band_len(cols)?])
+            }
+        }
+    }
+}
+
+/// Bands of a matrix with `rows` rows.
+pub fn bands(rows: u32) -> u64 {
+    u64::from(rows.div_ceil(8))
+}
+
+/// The columns that a row is stored with: a multiple of [`BLOCK`].
+pub fn padded_cols(cols: u32) -> Option<u64> {
+    size::round_up(cols.into(), 32)
+}
+
+/// One band of a matrix, as a kernel takes it.
+#[derive(Clone, Copy, Debug)]
+pub enum Band<'a> {
+    /// See [`f32`].
+    F32(f32::Band<'a>),
+    /// See [`q8`].
+    Q8(q8::Band<'a>),
+    /// See [`q4`].
+    Q4(q4::Band<'a>),
+}
+
+impl<'a> Band<'a> {
+    /// The band whose bytes these are. `cols` is the padded number of columns. Total: bytes of
+    /// another length give an empty band.
+    pub fn new(encoding: Encoding, cols: usize, bytes: &'a [u8]) -> Self {
+        match encoding {
+            Encoding::Q8 => Self::Q8(q8::Band::new(cols, bytes)),
+            Encoding::Q4 => Self::Q4(q4::Band::new(cols, bytes)),
+            Encoding::F32 | Encoding::Vector | Encoding::Turns => Self::F32(f32::Band::new(bytes)),
+        }
+    }
+
+    /// Writes the first `out.len()` values of row `row` (0..[`BAND_ROWS`]).
+    pub fn row(&self, row: usize, out: &mut [core::primitive::f32]) {
+        match self {
+            Self::F32(band) => band.row(row, out),
+            Self::Q8(band) => band.row(row, out),
+            Self::Q4(band) => band.row(row, out),
+        }
+    }
+
+    /// The first row whose scale (or, in f32, weight) is not finite or is negative.
+    pub fn bad_row(&self) -> Option<usize> {
+        match self {
+            Self::F32(band) => band.bad_row(),
+            Self::Q8(band) => bad_scale(&band.scales),
+            Self::Q4(band) => bad_scale(&band.scales),
+        }
+    }
+}
+
+fn bad_scale(scales: &[core::primitive::f32; BAND_ROWS]) -> Option<usize> {
+    scales.iter().position(|scale| !scale.is_finite() || scale.is_sign_negative())
+}
+
+/// The [`BAND_ROWS`] little-endian floats at the start of `bytes`; missing ones read as 0.
+fn scales(bytes: &[u8]) -> [core::primitive::f32; BAND_ROWS] {
+    let mut scales = [0.0; BAND_ROWS];
+    for (scale, raw) in scales.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        *scale = core::primitive::f32::from_le_bytes(*raw);
+    }
+    scales
+}
+
+/// Writes scales at the start of `out`.
+fn put_scales(scales: &[core::primitive::f32; BAND_ROWS], out: &mut [u8]) {
+    for (scale, raw) in scales.iter().zip(out.as_chunks_mut::<4>().0) {
+        *raw = scale.to_le_bytes();
+    }
+}

@@ -1,0 +1,300 @@
+//! [`Model`]: a zero-copy proof that bytes are a valid model.
+//!
+//! [`Model::parse`] checks the structure in O(tensors). After it every accessor is total: it gives
+//! what the recipe promises and can neither fail nor panic (invariant I2). What is not structure,
+//! the bytes' integrity and the numbers' values, is checked by [`Model::verify`] in O(bytes).
+
+mod tensor;
+mod verify;
+
+pub use tensor::{Matrix, Vector};
+pub use verify::Verifier;
+
+use crate::error::{FormatError, FormatErrorKind};
+use crate::format::directory::{Kind, Section, Sections};
+use crate::format::encoding::Encoding;
+use crate::format::header::Header;
+use crate::format::recipe::{self, Recipe};
+use crate::format::tensor_table::{self, Role};
+use crate::format::tokenizer::Tables;
+use crate::format::{size, wire};
+use crate::tokenizer::Tokenizer;
+
+/// A parsed model, borrowing the bytes of its file.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'a> {
+    recipe: Recipe,
+    sections: Sections<'a>,
+    entries: &'a [[u8; tensor_table::ENTRY_LEN]],
+    weights: &'a [u8],
+    quantized: bool,
+    tokenizer: Option<Tokenizer<'a>>,
+    chat_template: Option<&'a str>,
+    metadata: &'a str,
+}
+
+/// A tensor of a model: where it belongs, and its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensor<'a> {
+    /// What it is for.
+    pub role: Role,
+    /// Its layer; 0 for tensors of no layer.
+    pub layer: u32,
+    /// How its numbers are stored.
+    pub encoding: Encoding,
+    /// Rows.
+    pub rows: u32,
+    /// Columns, without padding.
+    pub cols: u32,
+    /// Its bytes in the file.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Model<'a> {
+    /// Checks that `file` is a whole, valid model. O(tensors), reads no weight.
+    ///
+    /// # Errors
+    /// [`FormatError`] names the first thing that is wrong, and its byte offset.
+    pub fn parse(file: &'a [u8]) -> Result<Self, FormatError> {
+        let header = Header::parse(file)?;
+        let sections = Sections::parse(file, &header)?;
+        let recipe = parse_recipe(sections.required(Kind::Recipe)?)?;
+        let weights = sections.required(Kind::Weights)?;
+        let table = sections.required(Kind::Tensors)?;
+        let (entries, quantized) = parse_tensors(&recipe, table, weights)?;
+
+        let tokenizer = match sections.section(Kind::Tokenizer) {
+            None => None,
+            Some(section) => {
+                let tables = Tables::parse(section.bytes, section.offset, recipe.vocab_size)?;
+                Some(Tokenizer::new(tables))
+            }
+        };
+        let text = |kind| match sections.section(kind) {
+            None => Ok(None),
+            Some(section) => core::str::from_utf8(section.bytes)
+                .map(Some)
+                .map_err(|_| FormatErrorKind::NotUtf8 { kind }.at(section.offset)),
+        };
+        Ok(Self {
+            recipe,
+            sections,
+            entries,
+            weights: weights.bytes,
+            quantized,
+            tokenizer,
+            chat_template: text(Kind::ChatTemplate)?,
+            metadata: text(Kind::Metadata)?.unwrap_or("{}"),
+        })
+    }
+
+    /// Starts the check of checksums and values; see [`Verifier`].
+    pub fn verifier(&self) -> Verifier<'a> {
+        Verifier::new(*self)
+    }
+
+    /// Checks every section's checksum and every number of the tensors. O(bytes).
+    ///
+    /// # Errors
+    /// [`FormatError`] names the first damaged section or bad number.
+    pub fn verify(&self) -> Result<(), FormatError> {
+        let mut verifier = self.verifier();
+        while verifier.step(usize::MAX)? > 0 {}
+        Ok(())
+    }
+
+    /// The architecture.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Whether any matrix is quantized, so that activations must be too.
+    pub fn is_quantized(&self) -> bool {
+        self.quantized
+    }
+
+    /// The tokenizer, if the file has one.
+    pub fn tokenizer(&self) -> Option<Tokenizer<'a>> {
+        self.tokenizer
+    }
+
+    /// The chat template (Jinja), if the file has one.
+    pub fn chat_template(&self) -> Option<&'a str> {
+        self.chat_template
+    }
+
+    /// Facts for people, as a JSON object.
+    pub fn metadata(&self) -> &'a str {
+        self.metadata
+    }
+
+    /// The file's sections, in order.
+    pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + '_ {
+        self.sections.iter()
+    }
+
+    /// All tensors, in file order.
+    pub fn tensors(&self) -> impl Iterator<Item = Tensor<'a>> + '_ {
+        tensor_table::expected(&self.recipe)
+            .zip(self.entries)
+            .map(|((role, layer), raw)| self.tensor_of(role, layer, raw))
+    }
+
+    /// Token embedding [vocab_size, hidden].
+    pub fn embedding(&self) -> Matrix<'a> {
+        self.matrix(Role::Embedding, 0)
+    }
+
+    /// Angle per position of each rotated pair, in turns / 2³² [rotary_dims / 2].
+    pub fn rotary(&self) -> Vector<'a> {
+        self.vector(Role::Rotary, 0)
+    }
+
+    /// Gain of the last norm [hidden].
+    pub fn final_norm(&self) -> Vector<'a> {
+        self.vector(Role::FinalNorm, 0)
+    }
+
+    /// Output projection [vocab_size, hidden]: the embedding, where that is tied.
+    pub fn head(&self) -> Matrix<'a> {
+        self.matrix(if self.recipe.tied_head { Role::Embedding } else { Role::Head }, 0)
+    }
+
+    /// A matrix of a layer below `recipe().layers`, by role; for other layers or roles an empty one.
+    pub fn matrix(&self, role: Role, layer: u32) -> Matrix<'a> {
+        Matrix::new(&self.tensor(role, layer))
+    }
+
+    /// A vector of a layer below `recipe().layers`, by role; for other layers or roles an empty one.
+    pub fn vector(&self, role: Role, layer: u32) -> Vector<'a> {
+        Vector::new(&self.tensor(role, layer))
+    }
+
+    fn tensor(&self, role: Role, layer: u32) -> Tensor<'a> {
+        let raw = place(&self.recipe, role, layer).and_then(|index| self.entries.get(index));
+        self.tensor_of(role, layer, raw.unwrap_or(&[0; tensor_table::ENTRY_LEN]))
+    }
+
+    fn tensor_of(
+        &self,
+        role: Role,
+        layer: u32,
+        raw: &[u8; tensor_table::ENTRY_LEN],
+    ) -> Tensor<'a> {
+        let entry: tensor_table::Entry = wire::decode(raw, 0).unwrap_or_default();
+        let range = entry_range(&entry).unwrap_or_default();
+        Tensor {
+            role,
+            layer,
+            encoding: Encoding::from_id(entry.encoding).unwrap_or(Encoding::F32),
+            rows: entry.rows,
+            cols: entry.cols,
+            bytes: self.weights.get(range).unwrap_or_default(),
+        }
+    }
+}
+
+/// The index of a tensor in the table: [`tensor_table::expected`] turned around.
+fn place(recipe: &Recipe, role: Role, layer: u32) -> Option<usize> {
+    let layers = usize::try_from(recipe.layers).ok()?.checked_mul(Role::LAYER.len())?;
+    match role {
+        Role::Embedding => Some(0),
+        Role::Rotary => Some(1),
+        Role::FinalNorm => layers.checked_add(2),
+        Role::Head => layers.checked_add(3),
+        _ => {
+            let within = Role::LAYER.iter().position(|&other| other == role)?;
+            let before = usize::try_from(layer).ok()?.checked_mul(Role::LAYER.len())?;
+            before.checked_add(within)?.checked_add(2)
+        }
+    }
+}
+
+fn entry_range(entry: &tensor_table::Entry) -> Option<core::ops::Range<usize>> {
+    let end = size::sum(&[entry.offset, entry.len])?;
+    Some(usize::try_from(entry.offset).ok()?..usize::try_from(end).ok()?)
+}
+
+fn parse_recipe(section: Section<'_>) -> Result<Recipe, FormatError> {
+    let found = u64::try_from(section.bytes.len()).unwrap_or(u64::MAX);
+    let raw: &[u8; recipe::LEN] = section.bytes.try_into().map_err(|_| {
+        FormatErrorKind::SectionLength { kind: Kind::Recipe, expected: 64, found }.at(section.offset)
+    })?;
+    let recipe: Recipe = wire::decode(raw, section.offset)?;
+    recipe.check().map_err(|kind| kind.at(section.offset))?;
+    Ok(recipe)
+}
+
+/// The tensor table's entries, each checked against the recipe; and whether any is quantized.
+fn parse_tensors<'a>(
+    recipe: &Recipe,
+    table: Section<'a>,
+    weights: Section<'a>,
+) -> Result<(&'a [[u8; tensor_table::ENTRY_LEN]], bool), FormatError> {
+    let (entries, tail) = table.bytes.as_chunks::<{ tensor_table::ENTRY_LEN }>();
+    let count = tensor_table::expected(recipe).count();
+    if entries.len() != count || !tail.is_empty() {
+        let len = |entries: usize| u64::try_from(entries).unwrap_or(u64::MAX);
+        let expected = len(count).saturating_mul(32);
+        let (kind, found) = (Kind::Tensors, len(table.bytes.len()));
+        return Err(FormatErrorKind::SectionLength { kind, expected, found }.at(table.offset));
+    }
+    let mut quantized = false;
+    let mut end = 0;
+    let places = (0u64..).map(|index| table.offset.saturating_add(index.saturating_mul(32)));
+    for ((raw, (role, layer)), place) in entries.iter().zip(tensor_table::expected(recipe)).zip(places) {
+        let found: tensor_table::Entry = wire::decode(raw, place)?;
+        let offset = size::align(end).ok_or(FormatErrorKind::Truncated.at(place))?;
+        let encoding = Encoding::from_id(found.encoding).filter(|encoding| {
+            role.vector_encoding().map_or(encoding.is_matrix(), |only| only == *encoding)
+        });
+        let differs = |field, expected: u64, found: u64| {
+            FormatErrorKind::Tensor { role, layer, field, expected, found }.at(place)
+        };
+        let encoding = encoding.ok_or_else(|| {
+            let expected = role.vector_encoding().unwrap_or(Encoding::F32);
+            differs("encoding", expected.id().into(), found.encoding.into())
+        })?;
+        let expected = tensor_table::Entry::new(role, layer, recipe, encoding, offset)
+            .ok_or(FormatErrorKind::Truncated.at(place))?;
+        for (field, expected, found) in [
+            ("role", expected.role.into(), found.role.into()),
+            ("layer", expected.layer.into(), found.layer.into()),
+            ("rows", expected.rows.into(), found.rows.into()),
+            ("columns", expected.cols.into(), found.cols.into()),
+            ("offset", expected.offset, found.offset),
+            ("length", expected.len, found.len),
+        ] {
+            if expected != found {
+                return Err(differs(field, expected, found));
+            }
+        }
+        check_padding(weights, end, offset)?;
+        quantized |= matches!(encoding, Encoding::Q8 | Encoding::Q4);
+        end = size::sum(&[offset, found.len]).ok_or(FormatErrorKind::Truncated.at(place))?;
+    }
+    let found = u64::try_from(weights.bytes.len()).unwrap_or(u64::MAX);
+    if end != found {
+        let kind = Kind::Weights;
+        return Err(FormatErrorKind::SectionLength { kind, expected: end, found }.at(weights.offset));
+    }
+    Ok((entries, quantized))
+}
+
+/// The bytes between two tensors are zero.
+fn check_padding(weights: Section<'_>, from: u64, to: u64) -> Result<(), FormatError> {
+    let at = weights.offset.saturating_add(from);
+    let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
+    let padding = range.and_then(|(from, to)| weights.bytes.get(from..to));
+    match padding {
+        None => {
+            let found = u64::try_from(weights.bytes.len()).unwrap_or(u64::MAX);
+            let kind = Kind::Weights;
+            Err(FormatErrorKind::SectionLength { kind, expected: to, found }.at(weights.offset))
+        }
+        Some(bytes) if bytes.iter().any(|&byte| byte != 0) => {
+            Err(FormatErrorKind::NonZeroPadding.at(at))
+        }
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! Views of tensors: a matrix as bands, a vector as numbers.
+
+use super::Tensor;
+use crate::format::encoding::{self, BAND_ROWS, Band, Encoding};
+
+/// A matrix [rows, cols] in bands.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    encoding: Encoding,
+    rows: usize,
+    padded_cols: usize,
+    band_len: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Matrix<'a> {
+    pub(super) fn new(tensor: &Tensor<'a>) -> Self {
+        let size = |size: Option<u64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        Self {
+            encoding: tensor.encoding,
+            rows: size(Some(tensor.rows.into())),
+            padded_cols: size(encoding::padded_cols(tensor.cols)),
+            band_len: size(tensor.encoding.band_len(tensor.cols)),
+            bytes: tensor.bytes,
+        }
+    }
+
+    /// How its numbers are stored.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Rows, without the zero rows of the last band.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns, padded to a multiple of [`encoding::BLOCK`].
+    pub fn padded_cols(&self) -> usize {
+        self.padded_cols
+    }
+
+    /// Bands of [`BAND_ROWS`] rows.
+    pub fn bands(&self) -> usize {
+        self.rows.div_ceil(BAND_ROWS)
+    }
+
+    /// Band `index`; an empty one past the end.
+    pub fn band(&self, index: usize) -> Band<'a> {
+        let start = index.saturating_mul(self.band_len);
+        let bytes = self.bytes.get(start..start.saturating_add(self.band_len));
+        Band::new(self.encoding, self.padded_cols, bytes.unwrap_or_default())
+    }
+
+    /// Writes row `row` as floats, `out.len()` of them (columns beyond the matrix are left alone).
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        self.band(row / BAND_ROWS).row(row % BAND_ROWS, out);
+    }
+}
+
+/// A vector of 32-bit numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Vector<'a>(&'a [[u8; 4]]);
+
+impl<'a> Vector<'a> {
+    pub(super) fn new(tensor: &Tensor<'a>) -> Self {
+        Self(tensor.bytes.as_chunks().0)
+    }
+
+    /// Its values as floats.
+    pub fn floats(&self) -> impl Iterator<Item = f32> + 'a {
+        self.0.iter().map(|raw| f32::from_le_bytes(*raw))
+    }
+
+    /// Its values as angles per position, in turns / 2³².
+    pub fn turns(&self) -> impl Iterator<Item = u32> + 'a {
+        self.0.iter().map(|raw| u32::from_le_bytes(*raw))
+    }
+}
