@@ -153,6 +153,12 @@ def train(model, ids, bos, steps, batch, context, rate, seed):
     model.eval()
 
 
+def save(state, path):
+    """Write one safetensors file, readable like its neighbours (the library makes it private)."""
+    save_file(state, path, {"format": "pt"})
+    path.chmod(0o644)
+
+
 def weights(model, dtype, drop=()):
     state = model.state_dict()
     return {name: state[name].to(dtype).contiguous() for name in sorted(state) if name not in drop}
@@ -174,7 +180,7 @@ def tiny_llama(folder, text, steps, seed):
     model = LlamaForCausalLM(LlamaConfig(**config, initializer_range=0.05))
     print(f"tiny-llama: {model.num_parameters():,} parameters, {len(ids):,} tokens to train on")
     train(model, ids, [1], steps, batch=8, context=256, rate=6e-3, seed=seed)
-    save_file(weights(model, torch.float16, {"lm_head.weight"}), folder / "model.safetensors", {"format": "pt"})
+    save(weights(model, torch.float16, {"lm_head.weight"}), folder / "model.safetensors")
     write_json(folder / "config.json", config, 2)
     write_json(folder / "generation_config.json", {"bos_token_id": 1, "eos_token_id": 2}, 2)
     write_json(folder / "tokenizer_config.json", {
@@ -203,8 +209,8 @@ def tiny_untied(folder, text, steps, seed):
     state = weights(model, torch.bfloat16)
     first = {n for n in state if n == "model.embed_tokens.weight" or n.startswith("model.layers.0.")}
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
-    save_file({n: t for n, t in state.items() if n in first}, folder / names[0], {"format": "pt"})
-    save_file({n: t for n, t in state.items() if n not in first}, folder / names[1], {"format": "pt"})
+    save({n: t for n, t in state.items() if n in first}, folder / names[0])
+    save({n: t for n, t in state.items() if n not in first}, folder / names[1])
     write_json(folder / "model.safetensors.index.json", {
         "metadata": {"total_size": sum(t.numel() * 2 for t in state.values())},
         "weight_map": {n: names[n not in first] for n in state},

@@ -1,0 +1,1 @@
+//! Convert, inspect and run small language models.

@@ -1,0 +1,2 @@
+//! The `acorn` tool.
+fn main() {}
