@@ -195,3 +195,114 @@ impl fmt::Display for FormatError {
 }
 
 impl core::error::Error for FormatError {}
+
+/// Why there is no plan for a model and its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A context of no token, or longer than the model was made for.
+    Context {
+        /// The context asked for.
+        found: u32,
+        /// The model's.
+        most: u32,
+    },
+    /// A limit that must be at least 1 is 0.
+    Zero {
+        /// The limit.
+        name: &'static str,
+    },
+    /// The bytes do not fit this machine's addresses.
+    TooLarge,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Context { found, most } => {
+                write!(f, "a context of {found} tokens, but this model takes 1 to {most}")
+            }
+            Self::Zero { name } => write!(f, "{name} is 0 but must be at least 1"),
+            Self::TooLarge => f.write_str(
+                "the memory needed does not fit this machine's addresses: ask for a smaller context or batch",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for PlanError {}
+
+/// Why an engine refuses a call. Its state is as it was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The arena has fewer bytes than the plan says.
+    ArenaTooSmall {
+        /// Bytes planned.
+        need: usize,
+        /// Bytes given.
+        have: usize,
+    },
+    /// The arena does not start at a multiple of `need` bytes.
+    ArenaMisaligned {
+        /// The alignment.
+        need: usize,
+    },
+    /// The plan was made for another model.
+    OtherModel,
+    /// The tokens do not fit the context that is left.
+    ContextFull {
+        /// Positions in the KV cache.
+        context: usize,
+        /// Positions taken.
+        position: usize,
+        /// Tokens given.
+        tokens: usize,
+    },
+    /// A token that the model does not know.
+    TokenOutOfRange {
+        /// The token.
+        token: u32,
+        /// Tokens are below this.
+        vocab_size: u32,
+    },
+    /// More tokens than one pass takes.
+    BatchTooLarge {
+        /// Tokens per pass by the plan.
+        batch: usize,
+        /// Tokens given.
+        tokens: usize,
+    },
+    /// No token given.
+    NoTokens,
+    /// A pass is under way: poll it to its end, or reset.
+    Busy,
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ArenaTooSmall { need, have } => {
+                write!(f, "the arena has {have} bytes but the plan needs {need}")
+            }
+            Self::ArenaMisaligned { need } => {
+                write!(f, "the arena must start at a multiple of {need} bytes")
+            }
+            Self::OtherModel => f.write_str("the plan was made for another model"),
+            Self::ContextFull { context, position, tokens } => write!(
+                f,
+                "{tokens} more tokens do not fit: {position} of the context's {context} positions are taken"
+            ),
+            Self::TokenOutOfRange { token, vocab_size } => {
+                write!(f, "token {token} is unknown: this model's tokens are below {vocab_size}")
+            }
+            Self::BatchTooLarge { batch, tokens } => {
+                write!(f, "{tokens} tokens at once, but the plan's batch is {batch}")
+            }
+            Self::NoTokens => f.write_str("no token given"),
+            Self::Busy => f.write_str("a pass is under way: poll it to its end, or reset the engine"),
+        }
+    }
+}
+
+impl core::error::Error for EngineError {}

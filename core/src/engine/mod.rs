@@ -1,0 +1,190 @@
+//! The forward pass over a plan's buffers: tokens in, logits out, nothing allocated.
+//!
+//! Reading order: `pass` (the maths, stage by stage) → `attention`, `feed_forward` → `linear` (the one
+//! door to the kernels) → `quantize`; `norm`, `rope`, `cache` beside them; [`workers`] lends threads.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod attention;
+mod cache;
+mod feed_forward;
+mod linear;
+mod norm;
+mod pass;
+mod quantize;
+mod rope;
+mod workers;
+
+pub use workers::{Inline, Workers};
+
+use crate::error::EngineError;
+use crate::kernel::{self, Kernel};
+use crate::model::Model;
+use crate::plan::{Cutter, Buffers, Plan, Shape};
+use pass::{Context, Pass};
+
+/// Whether a pass has more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Call [`Engine::poll`] again.
+    Pending,
+    /// The logits are there.
+    Done,
+}
+
+/// A model at work: its KV cache, and the pass under way.
+///
+/// [`Engine::prefill`] and [`Engine::decode`] run a pass to its end. A caller that must not be
+/// away for long (a watchdog, an async task) uses [`Engine::begin`] and [`Engine::poll`] instead;
+/// both ways give the same bits.
+pub struct Engine<'a> {
+    model: Model<'a>,
+    shape: Shape,
+    buffers: Buffers<Cutter<'a>>,
+    kernel: &'static Kernel,
+    workers: &'a dyn Workers,
+    position: usize,
+    pass: Option<Pass>,
+    /// Rows of logits that the last pass left.
+    rows: usize,
+}
+
+impl<'a> Engine<'a> {
+    /// An engine for `model` in `arena`, which must have at least [`Plan::arena_bytes`] and start at
+    /// a multiple of [`crate::plan::ALIGNMENT`]. Nothing beyond the plan's bytes is touched.
+    ///
+    /// # Errors
+    /// The arena is too small or misaligned, or the plan is for another model.
+    pub fn new(model: &Model<'a>, plan: &Plan, arena: &'a mut [u8]) -> Result<Self, EngineError> {
+        let (shape, buffers) = plan.carve(model, arena)?;
+        Ok(Self {
+            model: *model,
+            shape,
+            buffers,
+            kernel: kernel::best(),
+            workers: &Inline,
+            position: 0,
+            pass: None,
+            rows: 0,
+        })
+    }
+
+    /// The same engine with threads to share its work; as many as the plan's limits say are of use.
+    /// Their number never changes a bit of the result.
+    #[must_use]
+    pub fn with_workers(mut self, workers: &'a dyn Workers) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// The name of the kernel in use.
+    pub fn kernel(&self) -> &'static str {
+        self.kernel.name
+    }
+
+    /// Positions taken in the context.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Positions that the KV cache has.
+    pub fn context(&self) -> usize {
+        self.shape.context
+    }
+
+    /// Forgets all tokens, and any pass under way.
+    pub fn reset(&mut self) {
+        (self.position, self.pass, self.rows) = (0, None, 0);
+    }
+
+    /// Feeds `tokens`, as many as fit the context, in passes of the plan's batch. Returns the logits
+    /// [vocab_size] after the last one.
+    ///
+    /// # Errors
+    /// No token, an unknown token, or more than the context has left: nothing is fed then.
+    pub fn prefill(&mut self, tokens: &[u32]) -> Result<&mut [f32], EngineError> {
+        self.check(tokens)?;
+        for batch in tokens.chunks(self.shape.batch) {
+            self.begin(batch)?;
+            while self.poll(u64::MAX) == Progress::Pending {}
+        }
+        Ok(self.logits())
+    }
+
+    /// Feeds one token. Returns the logits [vocab_size] after it.
+    ///
+    /// # Errors
+    /// An unknown token, or a full context: the token is not fed then.
+    pub fn decode(&mut self, token: u32) -> Result<&mut [f32], EngineError> {
+        self.prefill(&[token])
+    }
+
+    /// Starts a pass over `tokens`, at most the plan's batch.
+    ///
+    /// # Errors
+    /// As [`Engine::prefill`]; or too many tokens, or a pass under way.
+    pub fn begin(&mut self, tokens: &[u32]) -> Result<(), EngineError> {
+        self.check(tokens)?;
+        let batch = self.shape.batch;
+        let slots = self.buffers.tokens.get_mut(..tokens.len());
+        let slots = slots.ok_or(EngineError::BatchTooLarge { batch, tokens: tokens.len() })?;
+        for (slot, token) in slots.iter_mut().zip(tokens) {
+            *slot = *token;
+        }
+        self.pass = Some(Pass::new(tokens.len(), self.position));
+        Ok(())
+    }
+
+    /// Works on the pass under way for about `budget` multiply-accumulates: at least one band of a
+    /// matrix, one head, or one other stage. Without a pass there is nothing to do.
+    pub fn poll(&mut self, budget: u64) -> Progress {
+        let Some(pass) = &mut self.pass else { return Progress::Done };
+        let cx = Context {
+            model: &self.model,
+            shape: &self.shape,
+            kernel: self.kernel,
+            workers: self.workers,
+        };
+        let mut done = 0;
+        while done < budget.max(1) && !pass.is_done() {
+            done += pass.step(&cx, &mut self.buffers, budget - done.min(budget));
+        }
+        if !pass.is_done() {
+            return Progress::Pending;
+        }
+        self.position += pass.tokens;
+        self.rows = pass.logit_rows(&self.shape);
+        self.pass = None;
+        Progress::Done
+    }
+
+    /// The logits [vocab_size] of the last token fed; empty before any. A sampler may change them.
+    pub fn logits(&mut self) -> &mut [f32] {
+        let vocab_size = self.shape.vocab_size;
+        let end = self.rows * vocab_size;
+        self.buffers.logits.get_mut(end.saturating_sub(vocab_size)..end).unwrap_or_default()
+    }
+
+    /// The logits that the last pass left, a row [vocab_size] per token: all of the batch's with
+    /// [`crate::plan::KeepLogits::All`], else the last one's.
+    pub fn batch_logits(&self) -> impl Iterator<Item = &[f32]> {
+        self.buffers.logits.chunks_exact(self.shape.vocab_size.max(1)).take(self.rows)
+    }
+
+    fn check(&self, tokens: &[u32]) -> Result<(), EngineError> {
+        if self.pass.is_some() {
+            return Err(EngineError::Busy);
+        }
+        if tokens.is_empty() {
+            return Err(EngineError::NoTokens);
+        }
+        let (context, position) = (self.shape.context, self.position);
+        if tokens.len() > context - position {
+            return Err(EngineError::ContextFull { context, position, tokens: tokens.len() });
+        }
+        let vocab_size = self.shape.recipe.vocab_size;
+        match tokens.iter().find(|&&token| token >= vocab_size) {
+            Some(&token) => Err(EngineError::TokenOutOfRange { token, vocab_size }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! The forward pass, in the order of the maths, as a walk that can stop between any two pieces.
+//!
+//! ```text
+//! x = embedding[token]
+//! per layer:  x += O · attention(rope(Q·n, K·n), V·n)          n = norm(x)
+//!             x += Down · (silu(Gate·n) · (Up·n))              n = norm(x)
+//! logits = Head · norm(x)
+//! ```
+//!
+//! A [`Pass`] knows which stage of which layer is next, and how far into it: matrices advance by
+//! bands, attention by heads, the rest by whole stages of O(batch · width).
+
+use super::attention::{Query, attend};
+use super::linear::{Input, Output, Store, linear};
+use super::quantize::{quantize, quantize_tokens};
+use super::workers::Workers;
+use super::{cache, feed_forward, norm, rope};
+use crate::format::{BAND_ROWS, BLOCK};
+use crate::format::tensor_table::Role;
+use crate::kernel::Kernel;
+use crate::model::{Matrix, Model, Vector};
+use crate::plan::{Cutter, Buffers, Inputs, KeepLogits, KvBuffers, Shape, Strips};
+
+/// What does not change during a pass.
+pub(super) struct Context<'c> {
+    pub(super) model: &'c Model<'c>,
+    pub(super) shape: &'c Shape,
+    pub(super) kernel: &'c Kernel,
+    pub(super) workers: &'c dyn Workers,
+}
+
+/// The stages of a pass; those between `Embedding` and `FinalNorm` repeat for each layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Embedding,
+    AttentionNorm,
+    Query,
+    Key,
+    Value,
+    Positions,
+    Attention,
+    AttentionInput,
+    AttentionOutput,
+    FeedForwardNorm,
+    Gate,
+    Up,
+    Activation,
+    Down,
+    FinalNorm,
+    Head,
+    Done,
+}
+
+/// A forward pass under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    /// Tokens of the pass, and the position of the first.
+    pub(super) tokens: usize,
+    pub(super) position: usize,
+    layer: u32,
+    stage: Stage,
+    /// Bands or heads of the stage that are done.
+    cursor: usize,
+}
+
+impl Pass {
+    pub(super) fn new(tokens: usize, position: usize) -> Self {
+        Self { tokens, position, layer: 0, stage: Stage::Embedding, cursor: 0 }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    /// Tokens that get logits.
+    pub(super) fn logit_rows(&self, shape: &Shape) -> usize {
+        match shape.logits {
+            KeepLogits::Last => 1,
+            KeepLogits::All => self.tokens,
+        }
+    }
+
+    /// Does the next piece of work, of about `budget` multiply-accumulates (at least one band, head
+    /// or stage). Returns about how many it did.
+    pub(super) fn step(
+        &mut self,
+        cx: &Context<'_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+        budget: u64,
+    ) -> u64 {
+        let shape = cx.shape;
+        let (tokens, layer) = (self.tokens, self.layer);
+        let (query, kv) = (shape.query_dim, shape.kv_dim);
+        match self.stage {
+            Stage::Embedding => {
+                self.embed(cx, buffers);
+                self.next(Stage::AttentionNorm)
+            }
+            Stage::AttentionNorm => {
+                self.norm(cx, buffers, cx.model.vector(Role::AttentionNorm, layer));
+                self.next(Stage::Query)
+            }
+            Stage::Query => {
+                self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key)
+            }
+            Stage::Key => {
+                let out = (query * shape.batch, kv);
+                self.multiply(cx, buffers, Role::Key, out, budget, Stage::Value)
+            }
+            Stage::Value => {
+                let out = ((query + kv) * shape.batch, kv);
+                self.multiply(cx, buffers, Role::Value, out, budget, Stage::Positions)
+            }
+            Stage::Positions => {
+                self.positions(cx, buffers);
+                self.next(Stage::Attention)
+            }
+            Stage::Attention => self.attention(cx, buffers, budget),
+            Stage::AttentionInput => {
+                self.quantize(shape, buffers, tokens, shape.query_dim);
+                self.next(Stage::AttentionOutput)
+            }
+            Stage::AttentionOutput => {
+                let next = Stage::FeedForwardNorm;
+                self.multiply_add(cx, buffers, Role::AttentionOutput, budget, next)
+            }
+            Stage::FeedForwardNorm => {
+                self.norm(cx, buffers, cx.model.vector(Role::FeedForwardNorm, layer));
+                self.next(Stage::Gate)
+            }
+            Stage::Gate => {
+                self.multiply(cx, buffers, Role::Gate, (0, shape.ffn), budget, Stage::Up)
+            }
+            Stage::Up => {
+                let out = (shape.ffn * shape.batch, shape.ffn);
+                self.multiply(cx, buffers, Role::Up, out, budget, Stage::Activation)
+            }
+            Stage::Activation => {
+                self.activation(shape, buffers);
+                self.next(Stage::Down)
+            }
+            Stage::Down => {
+                let last = usize::try_from(layer).is_ok_and(|layer| layer + 1 >= shape.layers);
+                let next = if last { Stage::FinalNorm } else { Stage::AttentionNorm };
+                let done = self.multiply_add(cx, buffers, Role::Down, budget, next);
+                self.layer += u32::from(self.stage != Stage::Down);
+                done
+            }
+            Stage::FinalNorm => {
+                let rows = self.logit_rows(shape);
+                self.norm_rows(cx, buffers, cx.model.final_norm(), tokens - rows, rows);
+                self.next(Stage::Head)
+            }
+            Stage::Head => self.head(cx, buffers, budget),
+            Stage::Done => 0,
+        }
+    }
+
+    /// Goes on to `stage`; what was done counts as little.
+    fn next(&mut self, stage: Stage) -> u64 {
+        (self.stage, self.cursor) = (stage, 0);
+        1
+    }
+
+    fn embed(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
+        let Shape { hidden, rotary_dims, .. } = *cx.shape;
+        let embedding = cx.model.embedding();
+        let rows = buffers.residual.chunks_exact_mut(hidden.max(1));
+        for (&token, row) in buffers.tokens.iter().zip(rows).take(self.tokens) {
+            embedding.row(usize::try_from(token).unwrap_or(usize::MAX), row);
+        }
+        let rotations = buffers.rotary.chunks_exact_mut(rotary_dims.max(1));
+        for (position, out) in (self.position..).zip(rotations).take(self.tokens) {
+            let position = u32::try_from(position).unwrap_or(u32::MAX);
+            rope::rotations(cx.model.rotary(), position, out);
+        }
+    }
+
+    fn norm(
+        &self,
+        cx: &Context<'_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+        gain: Vector<'_>,
+    ) {
+        self.norm_rows(cx, buffers, gain, 0, self.tokens);
+    }
+
+    /// Normalizes `count` tokens from `first` on into the input of the next matrix.
+    fn norm_rows(
+        &self,
+        cx: &Context<'_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+        gain: Vector<'_>,
+        first: usize,
+        count: usize,
+    ) {
+        let hidden = cx.shape.hidden;
+        let cols = hidden.next_multiple_of(BLOCK);
+        let rows = first * hidden..(first + count) * hidden;
+        let x = buffers.residual.get(rows).unwrap_or_default();
+        norm::rms_norm(x, hidden, gain, cx.shape.recipe.norm_epsilon, buffers.input.floats, cols);
+        self.quantize(cx.shape, buffers, count, hidden);
+    }
+
+    /// Makes the int8 form of `count` tokens of the input, of `cols` columns before padding.
+    fn quantize(&self, shape: &Shape, buffers: &mut Buffers<Cutter<'_>>, count: usize, cols: usize) {
+        if shape.quantized {
+            let cols = cols.next_multiple_of(BLOCK);
+            let Inputs { floats, quants, scales, block_sums } = &mut buffers.input;
+            let floats = floats.get(..count * cols).unwrap_or_default();
+            quantize_tokens(cols, floats, quants, scales, block_sums);
+        }
+    }
+
+    /// Multiplies the input of all tokens with some bands of a matrix, into [tokens, cols] of the
+    /// output from `offset` on.
+    fn multiply(
+        &mut self,
+        cx: &Context<'_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+        role: Role,
+        (offset, cols): (usize, usize),
+        budget: u64,
+        next: Stage,
+    ) -> u64 {
+        let matrix = cx.model.matrix(role, self.layer);
+        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
+        let values = buffers.output.get_mut(offset..offset + cols * self.tokens);
+        let output = Output { values: values.unwrap_or_default(), stride: cols, store: Store::Set };
+        self.bands(cx, &matrix, input, output, budget, next)
+    }
+
+    /// The same, added to the residual stream.
+    fn multiply_add(
+        &mut self,
+        cx: &Context<'_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+        role: Role,
+        budget: u64,
+        next: Stage,
+    ) -> u64 {
+        let matrix = cx.model.matrix(role, self.layer);
+        let stride = cx.shape.hidden;
+        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
+        let values = buffers.residual.get_mut(..stride * self.tokens);
+        let output = Output { values: values.unwrap_or_default(), stride, store: Store::Add };
+        self.bands(cx, &matrix, input, output, budget, next)
+    }
+
+    fn head(&mut self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, budget: u64) -> u64 {
+        let (matrix, rows) = (cx.model.head(), self.logit_rows(cx.shape));
+        let stride = cx.shape.vocab_size;
+        let input = Input::new(&buffers.input, matrix.padded_cols(), rows);
+        let values = buffers.logits.get_mut(..stride * rows);
+        let output = Output { values: values.unwrap_or_default(), stride, store: Store::Set };
+        self.bands(cx, &matrix, input, output, budget, Stage::Done)
+    }
+
+    /// The bands of `matrix` that the budget allows; when they are all done, on to `next`.
+    fn bands(
+        &mut self,
+        cx: &Context<'_>,
+        matrix: &Matrix<'_>,
+        input: Input<'_>,
+        output: Output<'_>,
+        budget: u64,
+        next: Stage,
+    ) -> u64 {
+        let per_band = (matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
+        let start = self.cursor;
+        let end = start.saturating_add(pieces(budget, per_band)).min(matrix.bands());
+        linear(cx.kernel, cx.workers, matrix, start..end, input, output);
+        self.cursor = end;
+        if end == matrix.bands() {
+            self.next(next);
+        }
+        per_band * (end - start) as u64
+    }
+
+    /// Rotates queries and keys, stores keys and values, quantizes queries for an int8 cache.
+    fn positions(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
+        let shape = cx.shape;
+        let layer = usize::try_from(self.layer).unwrap_or(usize::MAX);
+        let (query, kv) = (shape.query_dim.max(1), shape.kv_dim.max(1));
+        let (queries, rest) = buffers.output.split_at_mut_checked(query * shape.batch).unwrap_or_default();
+        let (keys, values) = rest.split_at_mut_checked(kv * shape.batch).unwrap_or_default();
+        let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
+        let tokens = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv));
+        let tokens = tokens.zip(values.chunks_exact(kv)).zip(rotations).take(self.tokens);
+        for (position, (((query, key), value), rotations)) in (self.position..).zip(tokens) {
+            rope::rotate(query, shape.head_dim, rotations);
+            rope::rotate(key, shape.head_dim, rotations);
+            cache::store(&mut buffers.cache, shape, layer, position, key, value);
+        }
+        if matches!(buffers.cache, KvBuffers::Int8 { .. }) {
+            let len = shape.head_dim.max(1);
+            let Inputs { quants, scales, .. } = &mut buffers.input;
+            let heads = queries.chunks_exact(len).zip(quants.chunks_exact_mut(len));
+            for ((x, q), scale) in heads.zip(scales.iter_mut()).take(self.tokens * shape.heads) {
+                *scale = quantize(x, q);
+            }
+        }
+    }
+
+    /// Attention of some heads, all tokens each, into the input of the output projection.
+    fn attention(&mut self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, budget: u64) -> u64 {
+        let (shape, pass) = (cx.shape, *self);
+        let layer = usize::try_from(self.layer).unwrap_or(usize::MAX);
+        let (len, stride) = (shape.head_dim.max(1), shape.query_dim.next_multiple_of(BLOCK));
+        let positions = self.position + self.tokens;
+        let per_head = (2 * len * positions * self.tokens) as u64;
+        let start = self.cursor;
+        let end = start.saturating_add(pieces(budget, per_head)).min(shape.heads);
+
+        let Buffers { cache, output, input, scores, .. } = buffers;
+        let (cache, output, quants, scales) = (&*cache, &*output, &*input.quants, &*input.scales);
+        let mixed = input.floats.get_mut(..stride * self.tokens).unwrap_or_default();
+        if start == 0 {
+            mixed.fill(0.0);
+        }
+        let strips = Strips::new(mixed, stride, shape.query_dim, len, start..end);
+        let scratch = Strips::new(scores, scores.len(), scores.len(), shape.context, 0..shape.workers);
+        let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
+        let group = (shape.heads / shape.kv_heads.max(1)).max(1);
+        cx.workers.run(&|| {
+            // A worker beyond those planned for finds no scratch, and leaves the work to the others.
+            let Some(mut scratch) = scratch.claim() else { return };
+            while let Some(mut strip) = strips.claim() {
+                for token in 0..pass.tokens {
+                    let positions = pass.position + token + 1;
+                    let index = token * shape.heads + strip.index;
+                    let head = cache::head(cache, shape, layer, strip.index / group, positions);
+                    let query = Query {
+                        floats: output.get(index * len..(index + 1) * len).unwrap_or_default(),
+                        quants: quants.get(index * len..(index + 1) * len).unwrap_or_default(),
+                        scale: scales.get(index).copied().unwrap_or(0.0),
+                        softmax_scale,
+                    };
+                    let scores = scratch.row(0).get_mut(..positions).unwrap_or_default();
+                    attend(query, head, scores, strip.row(token));
+                }
+            }
+        });
+        self.cursor = end;
+        if end == shape.heads {
+            self.next(Stage::AttentionInput);
+        }
+        per_head * (end - start) as u64
+    }
+
+    fn activation(&self, shape: &Shape, buffers: &mut Buffers<Cutter<'_>>) {
+        let (ffn, cols) = (shape.ffn, shape.ffn.next_multiple_of(BLOCK));
+        let (gate, up) = buffers.output.split_at_checked(ffn * shape.batch).unwrap_or_default();
+        let gate = gate.get(..ffn * self.tokens).unwrap_or_default();
+        feed_forward::swiglu(gate, up, ffn, buffers.input.floats, cols);
+        self.quantize(shape, buffers, self.tokens, ffn);
+    }
+}
+
+/// How many pieces of that cost a budget allows: at least one.
+fn pieces(budget: u64, cost: u64) -> usize {
+    usize::try_from(budget / cost.max(1)).unwrap_or(usize::MAX).max(1)
+}

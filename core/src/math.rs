@@ -1,0 +1,126 @@
+//! The one door to exp, sqrt, sine, cosine and rounding: the same steps, so the same bits, everywhere.
+//!
+//! Single precision only (a Cortex-M4 has no other), no fused multiply-add, no platform library.
+//! Polynomials are those of Cephes' `expf`, `sinf` and `cosf` (S. Moshier); errors are measured
+//! against double precision in `tests/tests/maths.rs`.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+/// Lanes of every reduction over floats: element i belongs to lane i mod 8.
+pub const LANES: usize = 8;
+
+/// Adding and subtracting 1.5 · 2²³ rounds |x| < 2²² to the nearest integer, ties to even.
+const ROUND: f32 = 12_582_912.0;
+
+/// `x` rounded to the nearest integer, ties to even; for |x| < 2²².
+pub fn round(x: f32) -> f32 {
+    (x + ROUND) - ROUND
+}
+
+/// eˣ, within 2 units in the last place; 0 below -103.97, infinity above 88.72.
+pub fn exp(x: f32) -> f32 {
+    if x.is_nan() {
+        return x;
+    }
+    // Beyond these bounds the result is 0 or infinity; within, 2ⁿ is built in two exact halves.
+    let x = x.clamp(-104.0, 89.0);
+    let n = round(x * core::f32::consts::LOG2_E);
+    // ln 2 in two parts: the first has few enough bits that n times it is exact.
+    let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
+        p = p * r + coefficient;
+    }
+    let y = p * (r * r) + r + 1.0;
+    let n = n as i32;
+    let half = n / 2;
+    y * power_of_two(half) * power_of_two(n - half)
+}
+
+/// 2ⁿ for -126 ≤ n ≤ 127.
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits(((n + 127) as u32) << 23)
+}
+
+/// √x, correctly rounded.
+pub fn sqrt(x: f32) -> f32 {
+    libm::sqrtf(x)
+}
+
+/// x · sigmoid(x), also called swish (arXiv 1702.03118).
+pub fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
+/// Sine and cosine of an angle in turns / 2³². Whole turns vanish by themselves in 32 bits, so
+/// angles of any position are exact before the polynomial.
+pub fn sin_cos(turns: u32) -> (f32, f32) {
+    // The nearest quarter turn, and what remains: within ±1/8 turn.
+    let quarter = turns.wrapping_add(1 << 29) >> 30;
+    let rest = turns.wrapping_sub(quarter << 30).cast_signed();
+    let x = rest as f32 * (core::f32::consts::TAU / 4_294_967_296.0);
+    let z = x * x;
+    let sin = ((-1.951_529_6e-4 * z + 8.332_161e-3) * z - 0.166_666_55) * z * x + x;
+    let cos = ((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * z * z - 0.5 * z + 1.0;
+    match quarter & 3 {
+        0 => (sin, cos),
+        1 => (cos, -sin),
+        2 => (-sin, -cos),
+        _ => (-cos, sin),
+    }
+}
+
+/// The sum of the lanes, in the one order that all kernels use.
+pub fn sum_lanes(lanes: [f32; LANES]) -> f32 {
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}
+
+/// Σ f(i) over `values`, by lanes.
+fn reduce<T: Copy>(values: &[T], mut f: impl FnMut(T) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += f(value);
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += f(value);
+    }
+    sum_lanes(lanes)
+}
+
+/// Σ x, by lanes.
+pub fn sum(x: &[f32]) -> f32 {
+    reduce(x, |x| x)
+}
+
+/// Σ x², by lanes.
+pub fn sum_squares(x: &[f32]) -> f32 {
+    reduce(x, |x| x * x)
+}
+
+/// Σ a·b, by lanes, over the shorter of the two.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
+        *lane += a * b;
+    }
+    sum_lanes(lanes)
+}
+
+/// The largest |x|; NaN counts as nothing.
+pub fn max_abs(x: &[f32]) -> f32 {
+    x.iter().fold(0.0, |max, x| if x.abs() > max { x.abs() } else { max })
+}
+
+/// The largest x; NaN counts as nothing. Negative infinity for none.
+pub fn max(x: &[f32]) -> f32 {
+    x.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
+}

@@ -1,0 +1,241 @@
+//! The arena: one caller-owned buffer, cut into typed slices; and the slices, cut into strips that
+//! several threads fill at once. The only `unsafe` outside kernels.
+#![allow(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use core::marker::PhantomData;
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// The arena and every part of it start at multiples of this many bytes: a cache line.
+pub const ALIGNMENT: usize = 64;
+
+/// Numbers that any bytes are a valid value of.
+///
+/// # Safety
+/// Every bit pattern must be valid, there must be no padding, and the alignment must divide
+/// [`ALIGNMENT`].
+pub(crate) unsafe trait Plain: Copy + Default + 'static {}
+// SAFETY: integers and floats have no padding and no invalid bit pattern; alignments are 1 to 4.
+unsafe impl Plain for i8 {}
+// SAFETY: as above.
+unsafe impl Plain for i16 {}
+// SAFETY: as above.
+unsafe impl Plain for u16 {}
+// SAFETY: as above.
+unsafe impl Plain for u32 {}
+// SAFETY: as above.
+unsafe impl Plain for f32 {}
+
+/// One walk over all buffers of an engine, used twice: to count their bytes, and to cut them from
+/// the arena. So the plan and the engine cannot disagree.
+pub(crate) trait Carver {
+    /// What stands for a buffer of `T`.
+    type Slice<T: Plain>;
+    /// The next buffer: `len` numbers, counted under `part`. `None` where it does not fit.
+    fn slice<T: Plain>(&mut self, part: Part, len: Option<usize>) -> Option<Self::Slice<T>>;
+}
+
+/// What a buffer is for: the lines of the plan's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Keys and values of all positions.
+    KvCache,
+    /// The residual stream, inputs and outputs of matrices.
+    Activations,
+    /// Attention scores, one row per worker.
+    Scores,
+    /// Sines and cosines of the tokens under way.
+    Rotary,
+    /// The logits.
+    Logits,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 5] =
+        [Self::KvCache, Self::Activations, Self::Scores, Self::Rotary, Self::Logits];
+
+    /// The name that tables use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KvCache => "kv cache",
+            Self::Activations => "activations",
+            Self::Scores => "scores",
+            Self::Rotary => "rotary",
+            Self::Logits => "logits",
+        }
+    }
+}
+
+/// Counts bytes, part by part.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counter {
+    pub(crate) parts: [usize; Part::ALL.len()],
+}
+
+impl Counter {
+    pub(crate) fn total(&self) -> Option<usize> {
+        self.parts.iter().try_fold(0usize, |sum, &part| sum.checked_add(part))
+    }
+}
+
+/// Bytes of `len` numbers, rounded up to [`ALIGNMENT`].
+fn bytes_of<T: Plain>(len: Option<usize>) -> Option<usize> {
+    len?.checked_mul(size_of::<T>())?.checked_next_multiple_of(ALIGNMENT)
+}
+
+impl Carver for Counter {
+    type Slice<T: Plain> = ();
+
+    fn slice<T: Plain>(&mut self, part: Part, len: Option<usize>) -> Option<()> {
+        let bytes = bytes_of::<T>(len)?;
+        let (_, sum) = Part::ALL.iter().zip(&mut self.parts).find(|(other, _)| **other == part)?;
+        *sum = sum.checked_add(bytes)?;
+        Some(())
+    }
+}
+
+/// A buffer for an engine, aligned as it must be: `Arena::<BYTES>::new()`, in a static, on the stack
+/// or in a box.
+#[repr(C, align(64))]
+#[derive(Clone, Debug)]
+pub struct Arena<const BYTES: usize>([u8; BYTES]);
+
+impl<const BYTES: usize> Arena<BYTES> {
+    /// A buffer of zeros.
+    pub const fn new() -> Self {
+        Self([0; BYTES])
+    }
+}
+
+impl<const BYTES: usize> Default for Arena<BYTES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const BYTES: usize> core::ops::Deref for Arena<BYTES> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<const BYTES: usize> core::ops::DerefMut for Arena<BYTES> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+/// Cuts typed slices from the front of an aligned buffer.
+pub(crate) struct Cutter<'a> {
+    rest: &'a mut [u8],
+}
+
+impl<'a> Cutter<'a> {
+    /// `None` where `bytes` is not aligned.
+    pub(crate) fn new(bytes: &'a mut [u8]) -> Option<Self> {
+        let aligned = bytes.as_ptr().align_offset(ALIGNMENT) == 0;
+        aligned.then_some(Self { rest: bytes })
+    }
+}
+
+impl<'a> Carver for Cutter<'a> {
+    type Slice<T: Plain> = &'a mut [T];
+
+    fn slice<T: Plain>(&mut self, _part: Part, len: Option<usize>) -> Option<&'a mut [T]> {
+        let bytes = bytes_of::<T>(len)?;
+        let (head, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(bytes)?;
+        self.rest = rest;
+        // SAFETY: `T: Plain`, so any bytes are valid values, both ways.
+        let (before, slice, _) = unsafe { head.align_to_mut::<T>() };
+        // Heads start at multiples of `ALIGNMENT`, so nothing is cut off before the first number.
+        debug_assert!(before.is_empty());
+        let slice = slice.get_mut(..len?)?;
+        slice.fill(T::default());
+        Some(slice)
+    }
+}
+
+/// A matrix [rows, stride] of outputs, handed out in vertical strips of `width` columns, each
+/// exactly once, to whichever thread asks next.
+///
+/// ```text
+/// row 0   | strip 0 | strip 1 | …
+/// row 1   | strip 0 | strip 1 | …
+/// ```
+pub(crate) struct Strips<'a> {
+    values: *mut f32,
+    rows: usize,
+    stride: usize,
+    cols: usize,
+    width: usize,
+    next: AtomicUsize,
+    end: usize,
+    owner: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: the pointer is only turned into slices of strips that were claimed, each by one thread
+// (`claim`), and it stands for an exclusive borrow of the values, which are `Send`.
+unsafe impl Sync for Strips<'_> {}
+
+impl<'a> Strips<'a> {
+    /// Strips `range` of rows of `stride` values, of which the first `cols` are cut.
+    pub(crate) fn new(
+        values: &'a mut [f32],
+        stride: usize,
+        cols: usize,
+        width: usize,
+        range: Range<usize>,
+    ) -> Self {
+        let (stride, width) = (stride.max(1), width.max(1));
+        let cols = cols.min(stride);
+        Self {
+            rows: values.len() / stride,
+            values: values.as_mut_ptr(),
+            stride,
+            cols,
+            width,
+            end: range.end.min(cols.div_ceil(width)),
+            next: AtomicUsize::new(range.start),
+            owner: PhantomData,
+        }
+    }
+
+    /// The next strip, or `None` when all are taken.
+    pub(crate) fn claim(&self) -> Option<Strip<'_>> {
+        // Checked first, so that the counter stays near `end` however often a thread asks.
+        if self.next.load(Ordering::Relaxed) >= self.end {
+            return None;
+        }
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        (index < self.end).then_some(Strip { strips: self, index })
+    }
+}
+
+/// One strip: exclusive access to its columns of every row.
+pub(crate) struct Strip<'s> {
+    strips: &'s Strips<'s>,
+    /// Which strip, counted from 0.
+    pub(crate) index: usize,
+}
+
+impl Strip<'_> {
+    /// The strip's values in row `row`: `width` of them, or fewer in the last strip; none past the
+    /// last row.
+    pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
+        let Strips { values, rows, stride, cols, width, .. } = *self.strips;
+        let start = self.index * width;
+        if row >= rows || start >= cols {
+            return &mut [];
+        }
+        let len = width.min(cols - start);
+        // SAFETY: row < rows and start + len ≤ cols ≤ stride, so the range lies within the
+        // rows × stride values that `Strips` borrows exclusively. No other strip has these columns
+        // (start = index · width, len ≤ width), each index is claimed once, and the borrow of
+        // `self` keeps this strip's slices from overlapping.
+        unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + start), len) }
+    }
+}

@@ -1,0 +1,342 @@
+//! Every size in memory: how many bytes an engine needs for model × context × batch, exactly,
+//! before anything is loaded.
+//!
+//! [`Buffers::carve`] lists the buffers once; a [`Counter`] walks the list to
+//! make the [`Plan`], an [`Cutter`] walks it to cut them out of the caller's buffer.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+#[allow(clippy::arithmetic_side_effects)]
+mod carve;
+
+pub use carve::{ALIGNMENT, Arena, Part};
+pub(crate) use carve::{Carver, Cutter, Strip, Strips};
+
+use crate::error::{EngineError, PlanError};
+use crate::format::Recipe;
+use crate::format::encoding::{BLOCK, padded_cols};
+use crate::model::Model;
+use carve::Counter;
+
+/// How keys and values are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KvKind {
+    /// 4 bytes each: the default for f32 models, which exist for conformance.
+    F32,
+    /// 2 bytes each (IEEE 754 binary16).
+    F16,
+    /// 1 byte each and a 2-byte scale per head vector: the default for quantized models.
+    Int8,
+}
+
+impl KvKind {
+    /// The name that options and tables use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+/// Which tokens' logits a prefill keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
+pub enum KeepLogits {
+    /// Only the last token's: what generation needs.
+    #[default]
+    Last,
+    /// Every token's of a batch: what scoring a text needs.
+    All,
+}
+
+/// What an engine shall be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Positions in the KV cache, 1 to the model's context.
+    pub context: u32,
+    /// Tokens per pass of prefill, at least 1. More is faster and takes more activations.
+    pub batch: u32,
+    /// How keys and values are stored; `None` for the model's default.
+    pub kv: Option<KvKind>,
+    /// Threads that may work at once ([`crate::engine::Workers`]), at least 1.
+    pub workers: u32,
+    /// Which logits are kept.
+    pub logits: KeepLogits,
+}
+
+impl Default for Limits {
+    /// Context 256, one token at a time, one thread.
+    fn default() -> Self {
+        Self { context: 256, batch: 1, kv: None, workers: 1, logits: KeepLogits::Last }
+    }
+}
+
+/// The exact memory of an engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    shape: Shape,
+    parts: [usize; Part::ALL.len()],
+    total: usize,
+}
+
+impl Plan {
+    /// Computes the plan. Pure arithmetic.
+    ///
+    /// # Errors
+    /// [`PlanError`] if a limit is 0 or beyond the model, or the bytes do not fit this machine's
+    /// addresses.
+    pub fn new(model: &Model<'_>, limits: &Limits) -> Result<Self, PlanError> {
+        let shape = Shape::new(model, limits)?;
+        let mut counter = Counter::default();
+        Buffers::carve(&mut counter, &shape).ok_or(PlanError::TooLarge)?;
+        let total = counter.total().ok_or(PlanError::TooLarge)?;
+        Ok(Self { shape, parts: counter.parts, total })
+    }
+
+    /// Bytes of the buffer that an engine needs, aligned to [`ALIGNMENT`].
+    pub fn arena_bytes(&self) -> usize {
+        self.total
+    }
+
+    /// The arena's bytes by part; they sum up to [`Plan::arena_bytes`].
+    pub fn parts(&self) -> impl Iterator<Item = (Part, usize)> + '_ {
+        Part::ALL.into_iter().zip(self.parts)
+    }
+
+    /// Bytes that one position takes in the KV cache.
+    pub fn kv_bytes_per_token(&self) -> usize {
+        let Shape { recipe, kv, .. } = self.shape;
+        let vector = match kv {
+            KvKind::F32 => recipe.head_dim.saturating_mul(4),
+            KvKind::F16 => recipe.head_dim.saturating_mul(2),
+            KvKind::Int8 => recipe.head_dim.saturating_add(2),
+        };
+        let vectors = recipe.layers.saturating_mul(recipe.kv_heads).saturating_mul(2);
+        usize::try_from(vector.saturating_mul(vectors)).unwrap_or(usize::MAX)
+    }
+
+    /// How keys and values are stored.
+    pub fn kv(&self) -> KvKind {
+        self.shape.kv
+    }
+
+    /// Positions in the KV cache.
+    pub fn context(&self) -> usize {
+        self.shape.context
+    }
+
+    /// Tokens per pass.
+    pub fn batch(&self) -> usize {
+        self.shape.batch
+    }
+
+    /// Cuts the buffers of `model` out of `arena`.
+    pub(crate) fn carve<'a>(
+        &self,
+        model: &Model<'_>,
+        arena: &'a mut [u8],
+    ) -> Result<(Shape, Buffers<Cutter<'a>>), EngineError> {
+        let same = self.shape.recipe == *model.recipe() && self.shape.quantized == model.is_quantized();
+        if !same {
+            return Err(EngineError::OtherModel);
+        }
+        let (need, have) = (self.total, arena.len());
+        if have < need {
+            return Err(EngineError::ArenaTooSmall { need, have });
+        }
+        let mut arena = Cutter::new(arena).ok_or(EngineError::ArenaMisaligned { need: ALIGNMENT })?;
+        let buffers = Buffers::carve(&mut arena, &self.shape);
+        Ok((self.shape, buffers.ok_or(EngineError::ArenaTooSmall { need, have })?))
+    }
+}
+
+/// All dimensions that buffers depend on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shape {
+    pub(crate) recipe: Recipe,
+    pub(crate) quantized: bool,
+    pub(crate) kv: KvKind,
+    pub(crate) logits: KeepLogits,
+    pub(crate) context: usize,
+    pub(crate) batch: usize,
+    pub(crate) workers: usize,
+    pub(crate) hidden: usize,
+    pub(crate) query_dim: usize,
+    pub(crate) kv_dim: usize,
+    pub(crate) head_dim: usize,
+    pub(crate) heads: usize,
+    pub(crate) kv_heads: usize,
+    pub(crate) ffn: usize,
+    pub(crate) vocab_size: usize,
+    pub(crate) rotary_dims: usize,
+    pub(crate) layers: usize,
+    /// Columns, padded, of the widest matrix.
+    pub(crate) width: usize,
+}
+
+impl Shape {
+    fn new(model: &Model<'_>, limits: &Limits) -> Result<Self, PlanError> {
+        let recipe = *model.recipe();
+        if limits.context == 0 || limits.context > recipe.context {
+            return Err(PlanError::Context { found: limits.context, most: recipe.context });
+        }
+        for (name, value) in [("batch", limits.batch), ("workers", limits.workers)] {
+            if value == 0 {
+                return Err(PlanError::Zero { name });
+            }
+        }
+        let quantized = model.is_quantized();
+        let size = |value: u32| usize::try_from(value).map_err(|_| PlanError::TooLarge);
+        let widest = recipe.hidden.max(recipe.query_dim()).max(recipe.ffn);
+        let width = padded_cols(widest).and_then(|width| usize::try_from(width).ok());
+        Ok(Self {
+            recipe,
+            quantized,
+            kv: limits.kv.unwrap_or(if quantized { KvKind::Int8 } else { KvKind::F32 }),
+            logits: limits.logits,
+            context: size(limits.context)?,
+            batch: size(limits.batch.min(limits.context))?,
+            workers: size(limits.workers)?,
+            hidden: size(recipe.hidden)?,
+            query_dim: size(recipe.query_dim())?,
+            kv_dim: size(recipe.kv_dim())?,
+            head_dim: size(recipe.head_dim)?,
+            heads: size(recipe.heads)?,
+            kv_heads: size(recipe.kv_heads)?,
+            ffn: size(recipe.ffn)?,
+            vocab_size: size(recipe.vocab_size)?,
+            rotary_dims: size(recipe.rotary_dims)?,
+            layers: size(recipe.layers)?,
+            width: width.ok_or(PlanError::TooLarge)?,
+        })
+    }
+}
+
+/// The product of lengths, or `None` where it does not fit.
+fn product(factors: &[usize]) -> Option<usize> {
+    factors.iter().try_fold(1usize, |product, &factor| product.checked_mul(factor))
+}
+
+/// Keys and values of all positions: per layer and head the vectors of all positions, contiguous.
+pub(crate) enum KvBuffers<C: Carver> {
+    /// [layers, kv_heads, context, head_dim] each.
+    F32 {
+        /// Keys.
+        keys: C::Slice<f32>,
+        /// Values.
+        values: C::Slice<f32>,
+    },
+    /// The same in IEEE half precision.
+    F16 {
+        /// Keys.
+        keys: C::Slice<u16>,
+        /// Values.
+        values: C::Slice<u16>,
+    },
+    /// The same in int8, and scales [layers, kv_heads, context] (the high half of an f32).
+    Int8 {
+        /// Keys.
+        keys: C::Slice<i8>,
+        /// Values.
+        values: C::Slice<i8>,
+        /// Scale per key.
+        key_scales: C::Slice<u16>,
+        /// Scale per value.
+        value_scales: C::Slice<u16>,
+    },
+}
+
+impl<C: Carver> KvBuffers<C> {
+    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+        let part = Part::KvCache;
+        let vectors = product(&[shape.layers, shape.kv_heads, shape.context]);
+        let numbers = product(&[vectors?, shape.head_dim]);
+        Some(match shape.kv {
+            KvKind::F32 => Self::F32 {
+                keys: carver.slice(part, numbers)?,
+                values: carver.slice(part, numbers)?,
+            },
+            KvKind::F16 => Self::F16 {
+                keys: carver.slice(part, numbers)?,
+                values: carver.slice(part, numbers)?,
+            },
+            KvKind::Int8 => Self::Int8 {
+                keys: carver.slice(part, numbers)?,
+                values: carver.slice(part, numbers)?,
+                key_scales: carver.slice(part, vectors)?,
+                value_scales: carver.slice(part, vectors)?,
+            },
+        })
+    }
+}
+
+/// The input of the next matrix, and the same as int8: [batch, its padded columns] each.
+pub(crate) struct Inputs<C: Carver> {
+    pub(crate) floats: C::Slice<f32>,
+    /// During attention with an int8 cache these are the queries, a scale per head.
+    pub(crate) quants: C::Slice<i8>,
+    pub(crate) scales: C::Slice<f32>,
+    /// Sums of `quants` over blocks of 32 columns.
+    pub(crate) block_sums: C::Slice<i16>,
+}
+
+impl<C: Carver> Inputs<C> {
+    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+        let &Shape { batch, width, heads, .. } = shape;
+        // Floats need no int8; but an int8 cache has int8 queries even in a model of floats.
+        let int8 = usize::from(shape.quantized || shape.kv == KvKind::Int8);
+        let part = Part::Activations;
+        Some(Self {
+            floats: carver.slice(part, product(&[batch, width]))?,
+            quants: carver.slice(part, product(&[int8, batch, width]))?,
+            scales: carver.slice(part, product(&[int8, batch, heads]))?,
+            block_sums: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
+        })
+    }
+}
+
+/// All buffers of an engine.
+pub(crate) struct Buffers<C: Carver> {
+    pub(crate) cache: KvBuffers<C>,
+    /// Tokens under way [batch].
+    pub(crate) tokens: C::Slice<u32>,
+    /// Residual stream [batch, hidden].
+    pub(crate) residual: C::Slice<f32>,
+    /// What goes into the next matrix.
+    pub(crate) input: Inputs<C>,
+    /// What comes out of matrices: query, key and value, or gate and up.
+    pub(crate) output: C::Slice<f32>,
+    /// Attention scores [workers, context].
+    pub(crate) scores: C::Slice<f32>,
+    /// Cosines, then sines, of each token under way [batch, rotary_dims].
+    pub(crate) rotary: C::Slice<f32>,
+    /// Logits [1 or batch, vocab_size].
+    pub(crate) logits: C::Slice<f32>,
+}
+
+impl<C: Carver> Buffers<C> {
+    /// The one list of buffers.
+    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+        let &Shape { batch, context, hidden, .. } = shape;
+        let attention = shape.kv_dim.checked_mul(2)?.checked_add(shape.query_dim)?;
+        let output = attention.max(shape.ffn.checked_mul(2)?);
+        let logit_rows = if shape.logits == KeepLogits::All { batch } else { 1 };
+        let part = Part::Activations;
+        Some(Self {
+            cache: KvBuffers::carve(carver, shape)?,
+            tokens: carver.slice(part, Some(batch))?,
+            residual: carver.slice(part, product(&[batch, hidden]))?,
+            input: Inputs::carve(carver, shape)?,
+            output: carver.slice(part, product(&[batch, output]))?,
+            scores: carver.slice(Part::Scores, product(&[shape.workers, context]))?,
+            rotary: carver.slice(Part::Rotary, product(&[batch, shape.rotary_dims]))?,
+            logits: carver.slice(Part::Logits, product(&[logit_rows, shape.vocab_size]))?,
+        })
+    }
+}
