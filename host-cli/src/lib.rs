@@ -1,1 +1,27 @@
-//! Convert, inspect and run small language models.
+//! The host tool as a library: what the command `acorn` does, for tests and other programs.
+//!
+//! In reading order:
+//!
+//! - [`hf`]: a Hugging Face folder, understood: recipe, tensors, tokenizer.
+//! - [`quantize`]: floats to the bands of the `.acorn` file.
+//! - [`convert`]: the two together, streamed into a file that appears whole or not at all.
+//! - [`model_file`], [`summary`]: such a file opened, and described in figures.
+//! - [`text`], [`threads`], [`session`], [`evaluate`]: tokens, processors, a model at work, and how
+//!   good it is.
+//! - [`commands`]: the command line; one file per command.
+//! - [`error`], [`progress`]: what all of them tell.
+
+pub mod commands;
+pub mod convert;
+pub mod error;
+pub mod evaluate;
+pub mod hf;
+mod mapped;
+pub mod model_file;
+mod output;
+pub mod progress;
+pub mod quantize;
+pub mod session;
+pub mod summary;
+pub mod text;
+pub mod threads;

@@ -1,1 +1,123 @@
-//! What the tests share.
+//! What the tests share: where models and references lie, and an engine in a line.
+
+pub mod tokenizers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use acorn_cli::convert::{Quant, convert};
+use acorn_core::plan::ALIGNMENT;
+use acorn_core::{Engine, Limits, Model, Plan};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// `tests/fixtures` of the repository.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// Real models and texts beside the checkout, where there are any. Says so where not.
+pub fn shared() -> Option<PathBuf> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let found = fs::canonicalize(data).ok();
+    if found.is_none() {
+        println!("skipped: no real models beside the checkout (../shared/data)");
+    }
+    found
+}
+
+/// The Hugging Face folder of a model: one of the repository's own, or one beside the checkout.
+pub fn model_dir(name: &str) -> Option<PathBuf> {
+    let own = fixtures().join("models").join(name);
+    match own.is_dir() {
+        true => Some(own),
+        false => Some(shared()?.join("models").join(name)),
+    }
+}
+
+/// The models that references exist for, those that are there.
+pub fn models() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    ["tiny-llama", "tiny-untied", "stories260K", "TinyStories-656K"]
+        .into_iter()
+        .filter_map(|name| Some((name, model_dir(name)?)))
+}
+
+/// The folder, converted: the bytes of the `.acorn` file.
+pub fn converted(dir: &Path, quant: Quant) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("model.acorn");
+    convert(dir, &file, quant, &()).unwrap_or_else(|error| panic!("{error}"));
+    fs::read(file).expect("the converted file")
+}
+
+/// Memory for an arena: aligned as engines want it, with a guard on both sides.
+pub struct Memory {
+    bytes: Vec<u8>,
+    start: usize,
+    len: usize,
+}
+
+/// Bytes of each guard, and what they hold.
+const GUARD: usize = 4096;
+const CANARY: u8 = 0xA5;
+
+impl Memory {
+    /// An arena of `len` bytes.
+    pub fn new(len: usize) -> Self {
+        let bytes = vec![CANARY; len + 2 * GUARD + ALIGNMENT];
+        let start = GUARD + bytes[GUARD..].as_ptr().align_offset(ALIGNMENT);
+        Self { bytes, start, len }
+    }
+
+    /// The arena.
+    pub fn arena(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + self.len]
+    }
+
+    /// Whether no byte outside the arena was written.
+    pub fn guards_are_intact(&self) -> bool {
+        let (before, after) = (&self.bytes[..self.start], &self.bytes[self.start + self.len..]);
+        before.iter().chain(after).all(|&byte| byte == CANARY)
+    }
+}
+
+/// Calls `f` with an engine for the model in `file`.
+pub fn with_engine<T>(file: &[u8], limits: &Limits, f: impl FnOnce(&mut Engine<'_>) -> T) -> T {
+    let model = Model::parse(file).expect("a valid model");
+    let plan = Plan::new(&model, limits).expect("a plan");
+    let mut memory = Memory::new(plan.arena_bytes());
+    let result = {
+        let mut engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
+        f(&mut engine)
+    };
+    assert!(memory.guards_are_intact());
+    result
+}
+
+/// A file of `tests/fixtures/reference`, as JSON.
+pub fn reference<T: DeserializeOwned>(name: &str) -> T {
+    let path = fixtures().join("reference").join(name);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Greedy generation by the reference, in double precision.
+#[derive(Debug, Deserialize)]
+pub struct Greedy {
+    /// The prompt's tokens.
+    pub prompt_ids: Vec<u32>,
+    /// The 200 tokens generated.
+    pub ids: Vec<u32>,
+    /// Per step, the largest logit less the second largest.
+    pub margins: Vec<f64>,
+}
+
+/// The 64 tokens of a reference, and its logits [64, vocab_size].
+pub fn reference_logits(name: &str) -> (Vec<u32>, Vec<Vec<f32>>) {
+    let path = fixtures().join("reference").join(format!("{name}.logits.npy"));
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let npy = npyz::NpyFile::new(&bytes[..]).expect("a NumPy array");
+    let cols = npy.shape()[1] as usize;
+    let values: Vec<f32> = npy.into_vec().expect("32-bit floats");
+    (reference(&format!("{name}.tokens.json")), values.chunks(cols).map(<[f32]>::to_vec).collect())
+}

@@ -1,2 +1,50 @@
-//! Developer tasks.
-fn main() {}
+//! What a developer runs: `cargo xtask ci` is every check, `cargo xtask STEP` one of them.
+
+mod ci;
+mod command;
+mod elf;
+mod firmware;
+mod links;
+mod symbols;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Acorn's developer tasks. Run from anywhere inside the repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// All checks, in order; stops at the first that fails
+    Ci {
+        /// List the steps instead of running them
+        #[arg(long)]
+        list: bool,
+    },
+    #[command(flatten)]
+    Step(ci::Step),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Ci { list: true } => {
+            ci::list();
+            Ok(())
+        }
+        Task::Ci { list: false } => ci::run_all(),
+        Task::Step(step) => ci::run_one(step),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("\nerror: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `acorn plan`: the exact memory, before anything is loaded.
+
+use std::path::PathBuf;
+
+use acorn_core::{KeepLogits, Limits, Plan};
+use serde::Serialize;
+
+use super::options::Kv;
+use super::print;
+use crate::error::Error;
+use crate::model_file::ModelFile;
+
+/// Show the exact memory that a model needs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  acorn plan smol.acorn --context 2048 --kv int8")]
+pub(super) struct Args {
+    /// The .acorn file
+    file: PathBuf,
+    /// Positions in the KV cache
+    #[arg(long, value_name = "N")]
+    context: u32,
+    /// Tokens per pass of prefill
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batch: u32,
+    /// How keys and values are stored [default: int8; f32 for f32 models]
+    #[arg(long, value_enum)]
+    kv: Option<Kv>,
+    /// Threads that work at once
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Memory {
+    file_bytes: u64,
+    arena_bytes: usize,
+    kv_bytes_per_token: usize,
+    context: usize,
+    batch: usize,
+    kv: &'static str,
+    threads: u32,
+    parts: serde_json::Map<String, serde_json::Value>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Error> {
+    let file = ModelFile::open(&args.file)?;
+    let limits = Limits {
+        context: args.context,
+        batch: args.batch,
+        kv: args.kv.map(Into::into),
+        workers: args.threads,
+        logits: KeepLogits::Last,
+    };
+    let plan = Plan::new(&file.model()?, &limits)
+        .map_err(|error| Error::input(&args.file, error.to_string()))?;
+    let memory = Memory {
+        file_bytes: file.len(),
+        arena_bytes: plan.arena_bytes(),
+        kv_bytes_per_token: plan.kv_bytes_per_token(),
+        context: plan.context(),
+        batch: plan.batch(),
+        kv: plan.kv().name(),
+        threads: args.threads,
+        parts: plan.parts().map(|(part, bytes)| (part.name().into(), bytes.into())).collect(),
+    };
+    if args.json { print::json(&memory) } else { print::text(&describe(&memory)) }
+}
+
+fn describe(memory: &Memory) -> String {
+    let mut table = print::table(&["", "bytes", "KiB"], &[1, 2]);
+    let mut line = |name: &str, bytes: u64| {
+        let kib = format!("{:.1}", bytes as f64 / 1024.0);
+        table.add_row([name, &bytes.to_string(), &kib]);
+    };
+    for (name, bytes) in &memory.parts {
+        line(name, bytes.as_u64().unwrap_or(0));
+    }
+    line("arena", memory.arena_bytes as u64);
+    line("file (read in place)", memory.file_bytes);
+    format!(
+        "context {}, batch {}, threads {}, keys and values in {} ({} bytes per token)\n\n{table}",
+        memory.context, memory.batch, memory.threads, memory.kv, memory.kv_bytes_per_token
+    )
+}

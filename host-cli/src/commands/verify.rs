@@ -1,0 +1,30 @@
+//! `acorn verify`: structure, checksums and every number of a file.
+
+use std::path::PathBuf;
+
+use super::print;
+use crate::error::Error;
+use crate::model_file::ModelFile;
+use crate::progress::Bar;
+
+/// Check the structure, the checksums and every number of an .acorn file
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  acorn verify smol.acorn || echo damaged")]
+pub(super) struct Args {
+    /// The .acorn file
+    file: PathBuf,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Error> {
+    let file = ModelFile::open(&args.file)?;
+    let model = file.verify(&Bar::default())?;
+    let (bytes, tensors) = (file.len(), model.tensors().count());
+    if args.json {
+        print::json(&serde_json::json!({ "valid": true, "file_bytes": bytes, "tensors": tensors }))
+    } else {
+        print::text(&format!("valid: {bytes} bytes, {tensors} tensors"))
+    }
+}

@@ -1,0 +1,71 @@
+//! Hugging Face folders. The names of architectures, fields and tensors live here and nowhere else:
+//! what leaves this module is a [`Recipe`] and, per role, where its numbers lie.
+//!
+//! ```text
+//! config.json → Architecture (recipe, rotary table, names)      config, llama, rope
+//! *.safetensors → Weights (which tensor lies where)             safetensors, weights
+//! tokenizer.json → the tokenizer section                        tokenizer
+//! ```
+
+mod chat_template;
+mod config;
+mod llama;
+mod rope;
+mod safetensors;
+pub mod tokenizer;
+mod weights;
+
+use std::path::Path;
+
+use acorn_core::format::recipe::Recipe;
+use acorn_core::format::tensor_table::Role;
+
+pub use chat_template::chat_template;
+pub use safetensors::Dtype;
+pub use weights::{Located, Stored, Weights};
+
+use crate::error::Error;
+use config::Fields;
+
+/// A model's architecture, read from its `config.json`.
+#[derive(Clone, Debug)]
+pub struct Architecture {
+    /// The name by which the folder calls it.
+    pub name: String,
+    /// The architecture as data.
+    pub recipe: Recipe,
+    /// Base of the rotary angles, as the folder gives it.
+    pub rope_theta: f64,
+    /// Angle per position of each rotated pair, in turns / 2³² [rotary_dims / 2].
+    pub rotary: Vec<u32>,
+    /// The tensor's name in the folder; `None` for tensors that are computed.
+    pub(crate) tensor_name: fn(Role, u32) -> Option<String>,
+    /// Whether a tensor outside the recipe changes nothing.
+    pub(crate) harmless: fn(&str) -> bool,
+}
+
+impl Architecture {
+    /// Reads `config.json` of the folder `dir`.
+    ///
+    /// # Errors
+    /// There is no such file, the architecture is not known, or a field may change the maths in a
+    /// way that this release does not know; the error names it.
+    pub fn read(dir: &Path) -> Result<Self, Error> {
+        std::fs::read_dir(dir).map_err(Error::io(dir, "open the folder"))?;
+        let path = dir.join("config.json");
+        if !path.exists() {
+            let problem = "has no config.json: expected the folder of a Hugging Face model";
+            return Err(Error::input(dir, problem));
+        }
+        let mut fields = Fields::load(&path)?;
+        let names = fields.texts("architectures")?.unwrap_or_default();
+        match names.as_slice() {
+            [name] if llama::NAMES.contains(&name.as_str()) => llama::read(name, fields),
+            _ => {
+                let known = llama::NAMES.join(", ");
+                let problem = format!("is {names:?}, but this release converts one of: {known}");
+                Err(fields.error("architectures", problem))
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The converter: what it writes, what it refuses, and that damage to what it wrote is found.
+
+#[path = "../common/folder.rs"]
+mod folder;
+
+mod damage;
+mod refusals;
+mod round_trip;
