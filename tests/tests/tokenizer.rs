@@ -3,10 +3,10 @@
 use std::fs;
 
 use acorn_core::tokenizer::{EncodeError, EncodeOptions, Slot, Tokenizer};
-use acorn_tests::tokenizers::{Pair, VARIANTS, changed, convert, encode, fixture};
+use acorn_tests::tokenizers::{Change, Pair, VARIANTS, changed, convert, encode, fixture};
 use acorn_tests::{fixtures, shared};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Texts that are known to be hard, and what the fixtures' added tokens look like.
 const HARD: &[&str] = &[
@@ -60,7 +60,9 @@ fn every_border_of_unicode_classes_equals_the_reference() {
             pair.iter().for_each(|c| borders.push_str(&format!("a{c}1{c} {c},{c}  {c}")));
         }
     }
-    variants().filter(|pair| pair.name.contains("untied")).for_each(|pair| drop(pair.check(&borders)));
+    variants()
+        .filter(|pair| pair.name.contains("untied"))
+        .for_each(|pair| drop(pair.check(&borders)));
 }
 
 #[test]
@@ -193,14 +195,16 @@ fn buffers_below_the_need_are_refused_and_the_need_is_enough() {
 
 #[test]
 fn malformed_and_unknown_are_refused_by_name() {
-    let cases: &[(&str, fn(&mut Value))] = &[
+    let cases: &[(&str, Change)] = &[
         ("model.type: Unigram", |json| json["model"]["type"] = json!("Unigram")),
         ("model.dropout", |json| json["model"]["dropout"] = json!(0.1)),
         ("model.ignore_merges", |json| json["model"]["ignore_merges"] = json!(true)),
         ("end_of_word_suffix", |json| json["model"]["end_of_word_suffix"] = json!("</w>")),
         ("continuing_sub", |json| json["model"]["continuing_subword_prefix"] = json!("##")),
         ("unknown field `cleverness`", |json| json["model"]["cleverness"] = json!(1)),
-        ("model.merges[0]: expected two tokens", |json| json["model"]["merges"][0] = json!("a b c")),
+        ("model.merges[0]: expected two tokens", |json| {
+            json["model"]["merges"][0] = json!("a b c")
+        }),
         ("model.merges[1]: expected two tokens", |json| json["model"]["merges"][1] = json!(["a"])),
         ("model.merges[2]: expected \"日\"", |json| json["model"]["merges"][2] = json!("日 a")),
         ("model.unk_token", |json| json["model"]["unk_token"] = json!("<none>")),

@@ -60,7 +60,10 @@ fn a_hostile_text_takes_n_log_n() {
     backwards.sort_by_key(|merge| (merge.left, merge.right));
     for (name, section) in [
         ("doubling", section_of_a(16, &doubling, &[])),
-        ("growing", section_of_a(100, &(0..64).map(|n| merge(n, 0, n, n + 1)).collect::<Vec<_>>(), &[])),
+        (
+            "growing",
+            section_of_a(100, &(0..64).map(|n| merge(n, 0, n, n + 1)).collect::<Vec<_>>(), &[]),
+        ),
         ("growing backwards", section_of_a(100, &backwards, &[])),
         ("a + a = a", section_of_a(1, &[merge(0, 0, 0, 0)], &[])),
         ("added tokens", section_of_a(100, &[], &added)),
@@ -101,10 +104,8 @@ fn random_bytes_are_no_danger() {
 
 #[test]
 fn damaged_tables_are_no_danger() {
-    let sections: Vec<Vec<u8>> = VARIANTS
-        .iter()
-        .map(|(model, _, apply)| convert(&changed(model, apply)).unwrap())
-        .collect();
+    let sections: Vec<Vec<u8>> =
+        VARIANTS.iter().map(|(model, _, apply)| convert(&changed(model, apply)).unwrap()).collect();
     let config = ProptestConfig { cases: 4000, failure_persistence: None, ..Default::default() };
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..60);
     let text = "[a-hst <>|’é日]{0,60}";

@@ -58,12 +58,12 @@ impl Header {
     /// damaged header, file shorter or longer than it says.
     pub fn parse(file: &[u8]) -> Result<Self, FormatError> {
         let have = u64::try_from(file.len()).unwrap_or(u64::MAX);
+        if !file.starts_with(&MAGIC) {
+            return Err(FormatErrorKind::NotAcorn.at(0));
+        }
         let Some(bytes) = file.first_chunk::<LEN>() else {
             return Err(FormatErrorKind::FileLength { expected: 64, found: have }.at(0));
         };
-        if !bytes.starts_with(&MAGIC) {
-            return Err(FormatErrorKind::NotAcorn.at(0));
-        }
         let (covered, _) = bytes.split_at_checked(CRC_OFFSET).unwrap_or((bytes, &[]));
         let found = crc32c(covered);
         let raw = wire::u32_at(bytes, CRC_OFFSET).unwrap_or(0);

@@ -99,9 +99,7 @@ impl<'a> Tables<'a> {
 
     /// The bytes that a token stands for: raw bytes, spaces as spaces.
     pub fn text(&self, id: u32) -> Option<&'a [u8]> {
-        let at = |index: u32| {
-            u32_at(self.offsets, index_of(index).checked_mul(4)?).map(index_of)
-        };
+        let at = |index: u32| u32_at(self.offsets, index_of(index).checked_mul(4)?).map(index_of);
         self.texts.get(at(id)?..at(id.checked_add(1)?)?)
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use acorn_core::KeepLogits;
 use serde::Serialize;
 
-use super::options::{Kv, all_threads};
+use super::options::{Kv, threads_for};
 use super::print;
 use crate::error::Error;
 use crate::evaluate::{Perplexity, perplexity};
@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// How keys and values are stored [default: int8; f32 for f32 models]
     #[arg(long, value_enum)]
     kv: Option<Kv>,
-    /// Threads [default: all processors]
+    /// Threads [default: all processors; one for models below 8 MiB]
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
     /// Print one JSON object
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         context: args.context,
         batch: session::BATCH,
         kv: args.kv.map(Into::into),
-        threads: args.threads.unwrap_or_else(all_threads),
+        threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
         logits: KeepLogits::All,
     };
     let mut session = Session::new(&file, model, &options)?;

@@ -8,7 +8,7 @@ use acorn_core::KeepLogits;
 use npyz::WriterBuilder;
 use serde::Serialize;
 
-use super::options::{Kv, all_threads, tokens};
+use super::options::{Kv, threads_for, tokens};
 use super::print;
 use crate::error::Error;
 use crate::model_file::ModelFile;
@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Tokens per pass
     #[arg(long, value_name = "N", default_value_t = session::BATCH)]
     batch: u32,
-    /// Threads [default: all processors]
+    /// Threads [default: all processors; one for models below 8 MiB]
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
     /// Print one JSON object
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         context: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
         batch: args.batch,
         kv: args.kv.map(Into::into),
-        threads: args.threads.unwrap_or_else(all_threads),
+        threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
         logits: KeepLogits::All,
     };
     let mut session = Session::new(&file, model, &options)?;

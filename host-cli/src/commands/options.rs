@@ -23,8 +23,14 @@ impl From<Kv> for KvKind {
     }
 }
 
-/// All processors that this process may use.
-pub(super) fn all_threads() -> u32 {
+/// Weights of fewer bytes than this are read faster by one thread than several agree on who reads what.
+const WORTH_THREADS: u64 = 8 << 20;
+
+/// The default number of threads for a file of that length: all processors, or one for small models.
+pub(super) fn threads_for(file_bytes: u64) -> u32 {
+    if file_bytes < WORTH_THREADS {
+        return 1;
+    }
     std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(1))
 }
 

@@ -66,17 +66,17 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         threads: args.threads,
         parts: plan.parts().map(|(part, bytes)| (part.name().into(), bytes.into())).collect(),
     };
-    if args.json { print::json(&memory) } else { print::text(&describe(&memory)) }
+    if args.json { print::json(&memory) } else { print::text(&describe(&memory, &plan)) }
 }
 
-fn describe(memory: &Memory) -> String {
+fn describe(memory: &Memory, plan: &Plan) -> String {
     let mut table = print::table(&["", "bytes", "KiB"], &[1, 2]);
     let mut line = |name: &str, bytes: u64| {
         let kib = format!("{:.1}", bytes as f64 / 1024.0);
         table.add_row([name, &bytes.to_string(), &kib]);
     };
-    for (name, bytes) in &memory.parts {
-        line(name, bytes.as_u64().unwrap_or(0));
+    for (part, bytes) in plan.parts() {
+        line(part.name(), bytes as u64);
     }
     line("arena", memory.arena_bytes as u64);
     line("file (read in place)", memory.file_bytes);

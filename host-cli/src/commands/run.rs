@@ -6,7 +6,7 @@ use std::time::Instant;
 use acorn_core::{KeepLogits, Model, Sampler, SamplerOptions, Tokenizer};
 use serde::Serialize;
 
-use super::options::{Kv, all_threads};
+use super::options::{Kv, threads_for};
 use super::print;
 use crate::error::Error;
 use crate::model_file::ModelFile;
@@ -51,7 +51,7 @@ pub(super) struct Args {
     /// How keys and values are stored [default: int8; f32 for f32 models]
     #[arg(long, value_enum)]
     kv: Option<Kv>,
-    /// Threads [default: all processors]
+    /// Threads [default: all processors; one for models below 8 MiB]
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
     /// Go on after a token that ends the text
@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let file = ModelFile::open(&args.file)?;
     let model = file.model()?;
     let prompt = text::encode(&args.file, &model, &args.prompt, true)?;
-    let options = session_options(args, &model, prompt.len())?;
+    let options = session_options(args, &file, &model, prompt.len())?;
     let mut session = Session::new(&file, model, &options)?;
     let arena_bytes = session.plan().arena_bytes();
     let seed = args.seed.unwrap_or_else(clock);
@@ -160,7 +160,7 @@ fn describe(stats: &Stats) -> String {
     )
 }
 
-fn session_options(args: &Args, model: &Model<'_>, prompt: usize) -> Result<session::Options, Error> {
+fn session_options(args: &Args, file: &ModelFile, model: &Model<'_>, prompt: usize) -> Result<session::Options, Error> {
     let most = model.recipe().context;
     // The last token generated is not fed again.
     let wanted = (prompt as u64 + u64::from(args.tokens)).saturating_sub(1).max(1);
@@ -172,7 +172,7 @@ fn session_options(args: &Args, model: &Model<'_>, prompt: usize) -> Result<sess
         );
         return Err(Error::input(&args.file, problem));
     }
-    let threads = args.threads.unwrap_or_else(all_threads);
+    let threads = args.threads.unwrap_or_else(|| threads_for(file.len()));
     let (kv, batch) = (args.kv.map(Into::into), session::BATCH);
     Ok(session::Options { context, batch, kv, threads, logits: KeepLogits::Last })
 }

@@ -241,6 +241,6 @@ fn folders_that_are_none() {
     refused(convert_folder(dir.path(), Quant::Q8), &["model.safetensors", "other formats"]);
     fs::write(dir.path().join("config.json"), "{ not JSON").expect("written");
     refused(convert_folder(dir.path(), Quant::Q8), &["config.json", "JSON"]);
-    let error = convert_folder(Path::new("no/such/folder"), Quant::Q8).err().expect("fails");
+    let error = convert_folder(Path::new("no/such/folder"), Quant::Q8).expect_err("fails");
     assert_eq!(error.exit_code(), 4, "{error}");
 }

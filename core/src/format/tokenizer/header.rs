@@ -111,9 +111,11 @@ pub(super) fn choice<T: Copy + PartialEq>(
     let mut raw = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0);
     walk.u8(&mut raw)?;
     let expected = "a known choice";
-    *value = *choices
-        .get(usize::from(raw))
-        .ok_or(FormatErrorKind::Field { name, found: raw.into(), expected })?;
+    *value = *choices.get(usize::from(raw)).ok_or(FormatErrorKind::Field {
+        name,
+        found: raw.into(),
+        expected,
+    })?;
     Ok(())
 }
 

@@ -17,11 +17,9 @@ pub(super) fn read(json: &Tokenizer) -> Result<Vec<(usize, &AddedToken)>, Tokeni
     let mut kept = Vec::new();
     for (index, token) in json.added_tokens.iter().enumerate() {
         let place = place(format!("added_tokens[{index}] {:?}", token.content));
-        for (flag, set) in [
-            ("single_word", token.single_word),
-            ("lstrip", token.lstrip),
-            ("rstrip", token.rstrip),
-        ] {
+        for (flag, set) in
+            [("single_word", token.single_word), ("lstrip", token.lstrip), ("rstrip", token.rstrip)]
+        {
             if set {
                 return Err(place.unknown(format!("{flag}: false"), format_args!("{flag}: true")));
             }
@@ -36,7 +34,8 @@ pub(super) fn read(json: &Tokenizer) -> Result<Vec<(usize, &AddedToken)>, Tokeni
             id
         });
         if id != token.id {
-            let expected = format!("id {id}, the one that its place among vocabulary and tokens gives");
+            let expected =
+                format!("id {id}, the one that its place among vocabulary and tokens gives");
             return Err(place.invalid(expected, token.id));
         }
         if !contents.insert(&token.content) || !ids.insert(id) {

@@ -32,7 +32,8 @@ struct Names {
 
 /// What the template of the tokenizer adds counts most, as it is what the model was trained on;
 /// then `generation_config.json`, `config.json`, `tokenizer_config.json`. A generation stops at the
-/// first of these files' end tokens, and at the tokenizer's.
+/// first of these files' end tokens, and at the tokenizer's. A name without a token is passed over:
+/// a model cannot write such a token.
 pub(super) fn read(
     sources: &Sources<'_>,
     steps: &Steps,

@@ -26,9 +26,9 @@ impl Place {
     pub(super) fn invalid(
         &self,
         expected: impl Into<String>,
-        found: impl fmt::Debug,
+        found: impl fmt::Display,
     ) -> TokenizerError {
-        let found = format!("{found:?}");
+        let found = found.to_string();
         TokenizerError::Invalid { place: self.clone(), expected: expected.into(), found }
     }
 

@@ -100,7 +100,8 @@ impl Step {
     ) -> Result<Vec<Self>, TokenizerError> {
         let mut steps = Vec::new();
         // The next to look at is the last; a sequence is replaced by its parts.
-        let mut waiting: Vec<_> = value.map(|value| (field.to_owned(), value)).into_iter().collect();
+        let mut waiting: Vec<_> =
+            value.map(|value| (field.to_owned(), value)).into_iter().collect();
         while let Some((at, value)) = waiting.pop() {
             let place = place(at.as_str());
             let name = value.get("type").and_then(Value::as_str);

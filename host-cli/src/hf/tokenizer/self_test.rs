@@ -53,7 +53,8 @@ const TEXTS: [&str; 26] = [
 /// # Errors
 /// The first difference, or why there is nothing to compare with.
 pub fn self_test(json: &[u8], section: &[u8]) -> Result<SelfTest, TokenizerError> {
-    let reason = |reason: tokenizers::Error| TokenizerError::Reference { reason: reason.to_string() };
+    let reason =
+        |reason: tokenizers::Error| TokenizerError::Reference { reason: reason.to_string() };
     let mut reference = tokenizers::Tokenizer::from_bytes(json).map_err(reason)?;
     reference.with_truncation(None).map_err(reason)?;
     reference.with_padding(None);

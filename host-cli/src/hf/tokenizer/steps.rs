@@ -227,7 +227,9 @@ fn template_tokens(step: &Step) -> Result<(Option<u32>, Option<u32>), TokenizerE
     let token = |name: &String| match template.special_tokens.get(name) {
         Some(SpecialToken { ids }) if ids.len() == 1 => Ok(ids.first().copied()),
         Some(SpecialToken { ids }) => Err(step.place.unknown(known, format_args!("{ids:?}"))),
-        None => Err(step.place.invalid("each token among its special_tokens", name)),
+        None => {
+            Err(step.place.invalid("each token among its special_tokens", format_args!("{name:?}")))
+        }
     };
     match template.single.as_slice() {
         [Piece::Sequence { id }] if id == "A" => Ok((None, None)),
@@ -237,11 +239,11 @@ fn template_tokens(step: &Step) -> Result<(Option<u32>, Option<u32>), TokenizerE
         [Piece::Sequence { id }, Piece::SpecialToken { id: eos }] if id == "A" => {
             Ok((None, token(eos)?))
         }
-        [Piece::SpecialToken { id: bos }, Piece::Sequence { id }, Piece::SpecialToken { id: eos }]
-            if id == "A" =>
-        {
-            Ok((token(bos)?, token(eos)?))
-        }
+        [
+            Piece::SpecialToken { id: bos },
+            Piece::Sequence { id },
+            Piece::SpecialToken { id: eos },
+        ] if id == "A" => Ok((token(bos)?, token(eos)?)),
         _ => Err(step.unknown(known)),
     }
 }

@@ -40,9 +40,9 @@ pub(super) fn read(
         None => None,
         Some(name) => {
             let id = model.vocab.get(name);
-            Some(*id.ok_or_else(|| {
-                place("model.unk_token").invalid("a token of the vocabulary", name)
-            })?)
+            let found = format!("{name:?}");
+            let missing = || place("model.unk_token").invalid("a token of the vocabulary", found);
+            Some(*id.ok_or_else(missing)?)
         }
     };
     let merges = merges(model)?;
@@ -70,7 +70,9 @@ fn texts(
     for (token, &id) in ids {
         let place = place(format!("token {token:?}"));
         if id >= vocab_size {
-            return Err(place.invalid(format!("an id below the model's vocab_size {vocab_size}"), id));
+            return Err(
+                place.invalid(format!("an id below the model's vocab_size {vocab_size}"), id)
+            );
         }
         let index = usize::try_from(id).unwrap_or(usize::MAX);
         if texts.len() <= index {
@@ -124,7 +126,9 @@ fn merges(model: &Bpe) -> Result<Vec<Merge>, TokenizerError> {
             Value::String(line) if line.starts_with("#version") => continue,
             Value::String(line) => line.split_once(' ').filter(|(_, right)| !right.contains(' ')),
             Value::Array(pair) => match pair.as_slice() {
-                [Value::String(left), Value::String(right)] => Some((left.as_str(), right.as_str())),
+                [Value::String(left), Value::String(right)] => {
+                    Some((left.as_str(), right.as_str()))
+                }
                 _ => None,
             },
             _ => None,
@@ -138,10 +142,14 @@ fn merges(model: &Bpe) -> Result<Vec<Merge>, TokenizerError> {
     }
     let mut by_rank: Vec<_> = ranks.into_iter().collect();
     by_rank.sort_unstable_by_key(|&(_, (rank, _))| rank);
-    let merge = |((left, right), (_, id)): ((u32, u32), (usize, u32)), rank| {
-        Merge { left, right, rank, id }
+    let merge = |((left, right), (_, id)): ((u32, u32), (usize, u32)), rank| Merge {
+        left,
+        right,
+        rank,
+        id,
     };
-    let mut merges: Vec<_> = by_rank.into_iter().zip(0..).map(|(pair, rank)| merge(pair, rank)).collect();
+    let mut merges: Vec<_> =
+        by_rank.into_iter().zip(0..).map(|(pair, rank)| merge(pair, rank)).collect();
     merges.sort_unstable_by_key(|merge| (merge.left, merge.right));
     Ok(merges)
 }
