@@ -300,7 +300,9 @@ impl fmt::Display for EngineError {
                 write!(f, "{tokens} tokens at once, but the plan's batch is {batch}")
             }
             Self::NoTokens => f.write_str("no token given"),
-            Self::Busy => f.write_str("a pass is under way: poll it to its end, or reset the engine"),
+            Self::Busy => {
+                f.write_str("a pass is under way: poll it to its end, or reset the engine")
+            }
         }
     }
 }

@@ -266,8 +266,7 @@ mod tests {
 
     #[test]
     fn greedy_ignores_nan_and_takes_the_first_of_equals() {
-        let mut sampler =
-            Sampler::new(SamplerOptions::default()).unwrap();
+        let mut sampler = Sampler::new(SamplerOptions::default()).unwrap();
         assert_eq!(sampler.sample(&mut [f32::NAN, 1.0, 2.0, 2.0], &[]), 2);
         assert_eq!(sampler.sample(&mut [f32::NAN; 4], &[]), 0);
     }

@@ -6,11 +6,13 @@
 //! - [`quantize`]: floats to the bands of the `.acorn` file.
 //! - [`convert`]: the two together, streamed into a file that appears whole or not at all.
 //! - [`model_file`], [`summary`]: such a file opened, and described in figures.
-//! - [`text`], [`threads`], [`session`], [`evaluate`]: tokens, processors, a model at work, and how
-//!   good it is.
+//! - [`source`], [`bundled`]: a model by any of its names, those inside the binary too.
+//! - [`text`], [`threads`], [`session`]: tokens, processors, a model at work.
+//! - [`evaluate`], [`pairs`]: how good it is.
 //! - [`commands`]: the command line; one file per command.
 //! - [`error`], [`progress`]: what all of them tell.
 
+pub mod bundled;
 pub mod commands;
 pub mod convert;
 pub mod error;
@@ -19,9 +21,11 @@ pub mod hf;
 mod mapped;
 pub mod model_file;
 mod output;
+pub mod pairs;
 pub mod progress;
 pub mod quantize;
 pub mod session;
+pub mod source;
 pub mod summary;
 pub mod text;
 pub mod threads;

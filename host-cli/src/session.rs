@@ -45,10 +45,13 @@ impl<'m> Session<'m> {
         let &Options { context, batch, kv, threads, logits } = options;
         let limits = Limits { context, batch, kv, workers: threads, logits };
         let path = file.path();
-        let plan = Plan::new(&model, &limits).map_err(|error| Error::input(path, error.to_string()))?;
+        let plan =
+            Plan::new(&model, &limits).map_err(|error| Error::input(path, error.to_string()))?;
         let threads = match threads {
             1 => None,
-            _ => Some(Threads::new(threads as usize).map_err(Error::io(path, "start threads for it"))?),
+            _ => Some(
+                Threads::new(threads as usize).map_err(Error::io(path, "start threads for it"))?,
+            ),
         };
         Ok(Self { path, model, plan, memory: Vec::new(), threads })
     }
@@ -67,7 +70,8 @@ impl<'m> Session<'m> {
         // An arena starts at a cache line; a vector only where the allocator likes.
         self.memory = Vec::new();
         self.memory.try_reserve_exact(bytes + ALIGNMENT).map_err(|_| {
-            let problem = format!("no memory for the arena of {bytes} bytes: ask for a smaller --context");
+            let problem =
+                format!("no memory for the arena of {bytes} bytes: ask for a smaller --context");
             Error::input(self.path, problem)
         })?;
         self.memory.resize(bytes + ALIGNMENT, 0);

@@ -13,7 +13,8 @@ use crate::error::Error;
 /// The model in the file `path` has none.
 pub fn tokenizer<'m>(path: &Path, model: &Model<'m>) -> Result<Tokenizer<'m>, Error> {
     model.tokenizer().ok_or_else(|| {
-        let problem = "has no tokenizer, so it takes token ids only: convert a folder with a tokenizer.json";
+        let problem =
+            "has no tokenizer, so it takes token ids only: convert a folder with a tokenizer.json";
         Error::input(path, problem)
     })
 }
@@ -22,7 +23,12 @@ pub fn tokenizer<'m>(path: &Path, model: &Model<'m>) -> Result<Tokenizer<'m>, Er
 ///
 /// # Errors
 /// The model in the file `path` has no tokenizer, or a damaged one.
-pub fn encode(path: &Path, model: &Model<'_>, text: &str, special: bool) -> Result<Vec<u32>, Error> {
+pub fn encode(
+    path: &Path,
+    model: &Model<'_>,
+    text: &str,
+    special: bool,
+) -> Result<Vec<u32>, Error> {
     let tokenizer = tokenizer(path, model)?;
     let options = EncodeOptions { add_special: special, ..EncodeOptions::default() };
     let mut scratch = vec![Slot::EMPTY; Tokenizer::scratch_len(text.len())];

@@ -147,7 +147,7 @@ fn exit_status() {
         for json in [&[] as &[&str], &["--json"]] {
             fails(dir.path(), &[&[command, "text"], json].concat(), 3, &["text", "not", "byte"]);
             fails(dir.path(), &[&[command, "gone"], json].concat(), 4, &["gone", "open"]);
-            fails(dir.path(), &[&[command, "."], json].concat(), 3, &["folder", "acorn convert"]);
+            fails(dir.path(), &[&[command, "."], json].concat(), 3, &["folder", "config.json"]);
         }
     }
     fails(dir.path(), &["tokenize", "x.acorn", "-p", "a"], 3, &["x.acorn", "tokenizer.json"]);

@@ -116,7 +116,8 @@ fn logits_are_an_array_of_rows() {
 fn eval_scores_a_text() {
     let (folder, file) = model();
     let short = folder.path().join("short.txt");
-    std::fs::write(&short, "To be, or not to be: that is the question.\n".repeat(20)).expect("a text");
+    std::fs::write(&short, "To be, or not to be: that is the question.\n".repeat(20))
+        .expect("a text");
     let figures = json(&["eval", path(&file), "--text", path(&short), "--context", "64", "--json"]);
     let (nll, ppl) = (figures["nll"].as_f64().expect("nll"), figures["ppl"].as_f64().expect("ppl"));
     assert!((nll.exp() - ppl).abs() < 1e-9 * ppl && (1.0..6.0).contains(&nll), "{figures}");
@@ -144,7 +145,9 @@ fn bench_lists_medians_by_threads() {
 #[test]
 fn options_out_of_range_are_usage_errors() {
     let (_folder, file) = model();
-    for options in [["--top-p", "7"], ["--min-p", "2"], ["--repeat-penalty", "0"], ["--temp", "nan"]] {
+    for options in
+        [["--top-p", "7"], ["--min-p", "2"], ["--repeat-penalty", "0"], ["--temp", "nan"]]
+    {
         let output = acorn(&[&["run", path(&file), "-p", "x"], &options[..]].concat());
         assert_eq!(output.status.code(), Some(2), "{options:?}");
         assert!(output.stdout.is_empty());

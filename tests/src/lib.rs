@@ -98,7 +98,8 @@ pub fn with_engine<T>(file: &[u8], limits: &Limits, f: impl FnOnce(&mut Engine<'
 /// A file of `tests/fixtures/reference`, as JSON.
 pub fn reference<T: DeserializeOwned>(name: &str) -> T {
     let path = fixtures().join("reference").join(name);
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

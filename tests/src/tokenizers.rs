@@ -188,6 +188,15 @@ pub const VARIANTS: &[(&str, &str, Change)] = &[
             json!({"id": "</s>", "ids": [2], "tokens": ["</s>"]});
     }),
     ("tiny-untied", "as it is", |_| {}),
+    ("tiny-untied", "contractions", |json| {
+        let parts = [("'", "r"), ("'r", "e"), ("'", "v"), ("'v", "e"), ("'", "l"), ("'l", "l")];
+        for (id, (left, right)) in (600..).zip(parts) {
+            let model = &mut json["model"];
+            model["merges"].as_array_mut().unwrap().insert(0, json!([left, right]));
+            model["vocab"].as_object_mut().unwrap().insert(format!("{left}{right}"), json!(id));
+        }
+        drop_added_above_vocabulary(json);
+    }),
     ("tiny-untied", "a space first", |json| {
         json["pre_tokenizer"]["add_prefix_space"] = json!(true);
     }),

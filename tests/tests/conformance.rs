@@ -104,7 +104,8 @@ fn golden_files_are_met() {
     for name in ["stories260K", "TinyStories-656K"] {
         let path = shared.join("golden").join(format!("{name}.json"));
         let golden: Golden =
-            serde_json::from_str(&fs::read_to_string(path).expect("a golden file")).expect("its fields");
+            serde_json::from_str(&fs::read_to_string(path).expect("a golden file"))
+                .expect("its fields");
         let file = converted(&shared.join("models").join(name), Quant::F32);
         let model = Model::parse(&file).expect("a valid model");
         let ids = text::encode(name.as_ref(), &model, &golden.prompt, true).expect("a prompt");
@@ -161,7 +162,11 @@ fn perplexity_equals_transformers_and_survives_quantization() {
             let found = measure(&converted(&dir, quant), &text, context);
             assert_eq!(found.tokens, predicted, "{name}");
             let loss = (found.nll - nll).exp_m1() * 100.0;
-            println!("{name} {}: ppl {:.4} ({loss:+.3} % to transformers)", quant.name(), found.ppl);
+            println!(
+                "{name} {}: ppl {:.4} ({loss:+.3} % to transformers)",
+                quant.name(),
+                found.ppl
+            );
             loss
         };
         assert!(loss(Quant::F32).abs() <= 0.1, "{name}");

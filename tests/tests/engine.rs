@@ -37,8 +37,13 @@ fn prefill_in_any_batch_equals_decoding_bit_for_bit() {
         for kv in KVS {
             let expected = decoded(&file, kv);
             for batch in [2, 7, 8, 9, 32, 64] {
-                let limits =
-                    Limits { context: 64, batch, kv: Some(kv), logits: KeepLogits::All, workers: 1 };
+                let limits = Limits {
+                    context: 64,
+                    batch,
+                    kv: Some(kv),
+                    logits: KeepLogits::All,
+                    workers: 1,
+                };
                 with_engine(&file, &limits, |engine| {
                     let mut found = Vec::new();
                     for part in tokens().chunks(batch as usize) {
@@ -108,7 +113,8 @@ fn polling_in_small_pieces_equals_one_call() {
         let file = file(quant);
         let expected = decoded(&file, KvKind::Int8);
         for budget in [0, 1, 1000, 20_000] {
-            let limits = Limits { context: 64, batch: 8, kv: Some(KvKind::Int8), ..Limits::default() };
+            let limits =
+                Limits { context: 64, batch: 8, kv: Some(KvKind::Int8), ..Limits::default() };
             with_engine(&file, &limits, |engine| {
                 let mut polls = 0;
                 for (index, part) in tokens().chunks(8).enumerate() {
@@ -116,7 +122,11 @@ fn polling_in_small_pieces_equals_one_call() {
                     while engine.poll(budget) == Progress::Pending {
                         polls += 1;
                         assert_eq!(engine.begin(part), Err(EngineError::Busy));
-                        assert_eq!(engine.position(), index * 8, "a pass under way takes no position");
+                        assert_eq!(
+                            engine.position(),
+                            index * 8,
+                            "a pass under way takes no position"
+                        );
                     }
                     assert_eq!(bits(engine.logits()), expected[index * 8 + part.len() - 1]);
                 }
@@ -266,8 +276,14 @@ fn plans_are_exact_or_refused() {
     assert_eq!(kv(&full), 256 * full.kv_bytes_per_token());
 
     let refused = |limits| plan(limits).expect_err("a refusal");
-    assert_eq!(refused(Limits { context: 257, ..limits }), PlanError::Context { found: 257, most: 256 });
-    assert_eq!(refused(Limits { context: 0, ..limits }), PlanError::Context { found: 0, most: 256 });
+    assert_eq!(
+        refused(Limits { context: 257, ..limits }),
+        PlanError::Context { found: 257, most: 256 }
+    );
+    assert_eq!(
+        refused(Limits { context: 0, ..limits }),
+        PlanError::Context { found: 0, most: 256 }
+    );
     assert_eq!(refused(Limits { batch: 0, ..limits }), PlanError::Zero { name: "batch" });
     assert_eq!(refused(Limits { workers: 0, ..limits }), PlanError::Zero { name: "workers" });
     // On a 64-bit machine 2³² workers' scores still count; nothing overflows unseen.
@@ -279,8 +295,10 @@ fn plans_are_exact_or_refused() {
 
 #[test]
 fn a_plan_for_another_model_is_refused() {
-    let (one, other) = (file(Quant::Q8), converted(&model_dir("tiny-untied").expect("a fixture"), Quant::Q8));
-    let (one, other) = (Model::parse(&one).expect("a model"), Model::parse(&other).expect("a model"));
+    let (one, other) =
+        (file(Quant::Q8), converted(&model_dir("tiny-untied").expect("a fixture"), Quant::Q8));
+    let (one, other) =
+        (Model::parse(&one).expect("a model"), Model::parse(&other).expect("a model"));
     let plan = Plan::new(&one, &Limits { context: 8, ..Limits::default() }).expect("a plan");
     let mut memory = Memory::new(1 << 20);
     assert_eq!(Engine::new(&other, &plan, memory.arena()).err(), Some(EngineError::OtherModel));

@@ -11,7 +11,8 @@ use acorn_tests::{converted, model_dir};
 fn dump(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/FORMAT.md");
     let text = fs::read_to_string(path).expect("FORMAT.md");
-    let (_, after) = text.split_once(&format!("<!-- dump: {name} -->\n```hex\n")).expect("the dump");
+    let (_, after) =
+        text.split_once(&format!("<!-- dump: {name} -->\n```hex\n")).expect("the dump");
     let (block, _) = after.split_once("```").expect("its end");
     let bytes = block.lines().flat_map(|line| {
         let (_, bytes) = line.split_once("  ").expect("an offset, two spaces, bytes");

@@ -19,13 +19,17 @@ fn packed(encoding: Encoding, weights: &Weights) -> Vec<u8> {
     let mut bytes = vec![0; encoding.band_len(cols as u32).expect("a size") as usize];
     match encoding {
         Encoding::Q8 => {
-            let rows = weights.rows.each_ref().map(|row| row.iter().map(|&w| w as i8).collect::<Vec<_>>());
+            let rows =
+                weights.rows.each_ref().map(|row| row.iter().map(|&w| w as i8).collect::<Vec<_>>());
             q8::pack(rows.each_ref().map(Vec::as_slice), &[1.0; 8], &mut bytes);
         }
         _ => {
-            let rows = weights.rows.each_ref().map(|row| row.iter().map(|&n| n as u8).collect::<Vec<_>>());
-            let subs =
-                weights.sub_scales.each_ref().map(|row| row.iter().map(|&s| s as i8).collect::<Vec<_>>());
+            let rows =
+                weights.rows.each_ref().map(|row| row.iter().map(|&n| n as u8).collect::<Vec<_>>());
+            let subs = weights
+                .sub_scales
+                .each_ref()
+                .map(|row| row.iter().map(|&s| s as i8).collect::<Vec<_>>());
             let row = |r: usize| q4::Row { nibbles: &rows[r], sub_scales: &subs[r], scale: 1.0 };
             q4::pack(&std::array::from_fn(row), &mut bytes);
         }
@@ -56,7 +60,13 @@ fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
         };
         for (x, sums) in all.chunks(cols).zip(&sums) {
             let expected = oracle(weights, x);
-            assert_eq!(sums.map(i64::from), expected, "{} {} K {cols}", kernel.name, encoding.name());
+            assert_eq!(
+                sums.map(i64::from),
+                expected,
+                "{} {} K {cols}",
+                kernel.name,
+                encoding.name()
+            );
         }
     }
 }
@@ -91,7 +101,8 @@ fn band(blocks: usize, weights: std::ops::RangeInclusive<i32>) -> impl Strategy<
     let sub = (1..=8i32, any::<bool>()).prop_map(|(s, negative)| if negative { -s } else { s });
     let subs = proptest::collection::vec(sub, blocks);
     let rows = proptest::array::uniform8(row);
-    (rows, proptest::array::uniform8(subs)).prop_map(|(rows, sub_scales)| Weights { rows, sub_scales })
+    (rows, proptest::array::uniform8(subs))
+        .prop_map(|(rows, sub_scales)| Weights { rows, sub_scales })
 }
 
 fn case(

@@ -74,7 +74,8 @@ fn fill_scores(query: Query<'_>, head: Head<'_>, scores: &mut [f32]) {
             let scale = query.scale * query.softmax_scale;
             let keys = keys.chunks_exact(len).zip(key_scales);
             for (score, (key, key_scale)) in scores.iter_mut().zip(keys) {
-                let products = query.quants.iter().zip(key).map(|(q, k)| i32::from(*q) * i32::from(*k));
+                let products =
+                    query.quants.iter().zip(key).map(|(q, k)| i32::from(*q) * i32::from(*k));
                 *score = products.sum::<i32>() as f32 * (long_scale(*key_scale) * scale);
             }
         }

@@ -19,7 +19,7 @@ pub use workers::{Inline, Workers};
 use crate::error::EngineError;
 use crate::kernel::{self, Kernel};
 use crate::model::Model;
-use crate::plan::{Cutter, Buffers, Plan, Shape};
+use crate::plan::{Buffers, Cutter, Plan, Shape};
 use pass::{Context, Pass};
 
 /// Whether a pass has more to do.

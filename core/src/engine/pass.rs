@@ -15,11 +15,11 @@ use super::linear::{Input, Output, Store, linear};
 use super::quantize::{quantize, quantize_tokens};
 use super::workers::Workers;
 use super::{cache, feed_forward, norm, rope};
-use crate::format::{BAND_ROWS, BLOCK};
 use crate::format::tensor_table::Role;
+use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::Kernel;
 use crate::model::{Matrix, Model, Vector};
-use crate::plan::{Cutter, Buffers, Inputs, KeepLogits, KvBuffers, Shape, Strips};
+use crate::plan::{Buffers, Cutter, Inputs, KeepLogits, KvBuffers, Shape, Strips};
 
 /// What does not change during a pass.
 pub(super) struct Context<'c> {
@@ -100,9 +100,7 @@ impl Pass {
                 self.norm(cx, buffers, cx.model.vector(Role::AttentionNorm, layer));
                 self.next(Stage::Query)
             }
-            Stage::Query => {
-                self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key)
-            }
+            Stage::Query => self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key),
             Stage::Key => {
                 let out = (query * shape.batch, kv);
                 self.multiply(cx, buffers, Role::Key, out, budget, Stage::Value)
@@ -176,12 +174,7 @@ impl Pass {
         }
     }
 
-    fn norm(
-        &self,
-        cx: &Context<'_>,
-        buffers: &mut Buffers<Cutter<'_>>,
-        gain: Vector<'_>,
-    ) {
+    fn norm(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, gain: Vector<'_>) {
         self.norm_rows(cx, buffers, gain, 0, self.tokens);
     }
 
@@ -203,7 +196,13 @@ impl Pass {
     }
 
     /// Makes the int8 form of `count` tokens of the input, of `cols` columns before padding.
-    fn quantize(&self, shape: &Shape, buffers: &mut Buffers<Cutter<'_>>, count: usize, cols: usize) {
+    fn quantize(
+        &self,
+        shape: &Shape,
+        buffers: &mut Buffers<Cutter<'_>>,
+        count: usize,
+        cols: usize,
+    ) {
         if shape.quantized {
             let cols = cols.next_multiple_of(BLOCK);
             let Inputs { floats, quants, scales, block_sums } = &mut buffers.input;
@@ -282,7 +281,8 @@ impl Pass {
         let shape = cx.shape;
         let layer = usize::try_from(self.layer).unwrap_or(usize::MAX);
         let (query, kv) = (shape.query_dim.max(1), shape.kv_dim.max(1));
-        let (queries, rest) = buffers.output.split_at_mut_checked(query * shape.batch).unwrap_or_default();
+        let (queries, rest) =
+            buffers.output.split_at_mut_checked(query * shape.batch).unwrap_or_default();
         let (keys, values) = rest.split_at_mut_checked(kv * shape.batch).unwrap_or_default();
         let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
         let tokens = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv));
@@ -303,7 +303,12 @@ impl Pass {
     }
 
     /// Attention of some heads, all tokens each, into the input of the output projection.
-    fn attention(&mut self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, budget: u64) -> u64 {
+    fn attention(
+        &mut self,
+        cx: &Context<'_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+        budget: u64,
+    ) -> u64 {
         let (shape, pass) = (cx.shape, *self);
         let layer = usize::try_from(self.layer).unwrap_or(usize::MAX);
         let (len, stride) = (shape.head_dim.max(1), shape.query_dim.next_multiple_of(BLOCK));
@@ -319,7 +324,8 @@ impl Pass {
             mixed.fill(0.0);
         }
         let strips = Strips::new(mixed, stride, shape.query_dim, len, start..end);
-        let scratch = Strips::new(scores, scores.len(), scores.len(), shape.context, 0..shape.workers);
+        let scratch =
+            Strips::new(scores, scores.len(), scores.len(), shape.context, 0..shape.workers);
         let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
         let group = (shape.heads / shape.kv_heads.max(1)).max(1);
         cx.workers.run(&|| {

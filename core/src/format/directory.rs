@@ -146,20 +146,28 @@ impl<'a> Sections<'a> {
                 .ok_or(FormatErrorKind::SectionOrder { kind }.at(place))?;
             let start = size::align(end).ok_or(FormatErrorKind::Truncated.at(place))?;
             if entry.offset != start {
-                return Err(FormatErrorKind::SectionPlace { kind, expected: start, found: entry.offset }
-                    .at(place));
+                return Err(FormatErrorKind::SectionPlace {
+                    kind,
+                    expected: start,
+                    found: entry.offset,
+                }
+                .at(place));
             }
             end = start.checked_add(entry.len).ok_or(FormatErrorKind::Truncated.at(place))?;
             let (padding, bytes, after) =
                 cut(file, cursor, start, end).ok_or(FormatErrorKind::Truncated.at(place))?;
             if padding.iter().any(|&byte| byte != 0) {
-                return Err(FormatErrorKind::NonZeroPadding.at(u64::try_from(cursor).unwrap_or(start)));
+                return Err(
+                    FormatErrorKind::NonZeroPadding.at(u64::try_from(cursor).unwrap_or(start))
+                );
             }
             cursor = after;
             *slot = Some(Section { kind, offset: start, bytes, crc: entry.crc });
         }
         if end != header.file_len {
-            return Err(FormatErrorKind::FileLength { expected: end, found: header.file_len }.at(16));
+            return Err(
+                FormatErrorKind::FileLength { expected: end, found: header.file_len }.at(16)
+            );
         }
         Ok(sections)
     }

@@ -76,7 +76,9 @@ impl Header {
         }
         let header: Self = wire::decode(bytes, 0)?;
         if header.file_len != have {
-            return Err(FormatErrorKind::FileLength { expected: header.file_len, found: have }.at(16));
+            return Err(
+                FormatErrorKind::FileLength { expected: header.file_len, found: have }.at(16)
+            );
         }
         Ok(header)
     }

@@ -57,7 +57,11 @@ impl Record<LEN> for Recipe {
             1 => true,
             found => {
                 let expected = "0 or 1";
-                return Err(FormatErrorKind::Field { name: "tied_head", found: found.into(), expected });
+                return Err(FormatErrorKind::Field {
+                    name: "tied_head",
+                    found: found.into(),
+                    expected,
+                });
             }
         };
         walk.reserved::<23>()
@@ -93,7 +97,12 @@ impl Recipe {
         field("kv_heads", self.kv_heads, divides, "a divisor of heads")?;
         let even = self.head_dim.is_multiple_of(2);
         field("head_dim", self.head_dim, even && within(self.head_dim, 4096), "even, 2 to 4096")?;
-        field("heads × head_dim", self.query_dim(), within(self.query_dim(), MAX_WIDTH), "1 to 131072")?;
+        field(
+            "heads × head_dim",
+            self.query_dim(),
+            within(self.query_dim(), MAX_WIDTH),
+            "1 to 131072",
+        )?;
         field("ffn", self.ffn, within(self.ffn, MAX_WIDTH), "1 to 131072")?;
         field("context", self.context, within(self.context, 1 << 24), "1 to 16777216")?;
         let even = self.rotary_dims.is_multiple_of(2);

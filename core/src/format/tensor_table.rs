@@ -173,7 +173,13 @@ impl Record<ENTRY_LEN> for Entry {
 impl Entry {
     /// The entry of a tensor of that recipe, placed at `offset` of the weights section. `None`
     /// where its size does not fit 64 bits.
-    pub fn new(role: Role, layer: u32, recipe: &Recipe, encoding: Encoding, offset: u64) -> Option<Self> {
+    pub fn new(
+        role: Role,
+        layer: u32,
+        recipe: &Recipe,
+        encoding: Encoding,
+        offset: u64,
+    ) -> Option<Self> {
         let (rows, cols) = role.shape(recipe);
         Some(Self {
             role: role.id(),

@@ -36,7 +36,8 @@ fn q8(groups: &[Group], x: &[i8], sums: &mut [Sums<i32>]) {
         *sums = [0; BAND_ROWS];
         for (group, x) in groups.iter().zip(x.as_chunks::<4>().0) {
             for (sum, w) in sums.iter_mut().zip(group.as_chunks::<4>().0) {
-                let products = w.iter().zip(x).map(|(w, x)| i32::from(w.cast_signed()) * i32::from(*x));
+                let products =
+                    w.iter().zip(x).map(|(w, x)| i32::from(w.cast_signed()) * i32::from(*x));
                 *sum += products.sum::<i32>();
             }
         }

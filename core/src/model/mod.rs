@@ -175,12 +175,7 @@ impl<'a> Model<'a> {
         self.tensor_of(role, layer, raw.unwrap_or(&[0; tensor_table::ENTRY_LEN]))
     }
 
-    fn tensor_of(
-        &self,
-        role: Role,
-        layer: u32,
-        raw: &[u8; tensor_table::ENTRY_LEN],
-    ) -> Tensor<'a> {
+    fn tensor_of(&self, role: Role, layer: u32, raw: &[u8; tensor_table::ENTRY_LEN]) -> Tensor<'a> {
         let entry: tensor_table::Entry = wire::decode(raw, 0).unwrap_or_default();
         let range = entry_range(&entry).unwrap_or_default();
         Tensor {
@@ -218,7 +213,8 @@ fn entry_range(entry: &tensor_table::Entry) -> Option<core::ops::Range<usize>> {
 fn parse_recipe(section: Section<'_>) -> Result<Recipe, FormatError> {
     let found = u64::try_from(section.bytes.len()).unwrap_or(u64::MAX);
     let raw: &[u8; recipe::LEN] = section.bytes.try_into().map_err(|_| {
-        FormatErrorKind::SectionLength { kind: Kind::Recipe, expected: 64, found }.at(section.offset)
+        FormatErrorKind::SectionLength { kind: Kind::Recipe, expected: 64, found }
+            .at(section.offset)
     })?;
     let recipe: Recipe = wire::decode(raw, section.offset)?;
     recipe.check().map_err(|kind| kind.at(section.offset))?;
@@ -242,7 +238,9 @@ fn parse_tensors<'a>(
     let mut quantized = false;
     let mut end = 0;
     let places = (0u64..).map(|index| table.offset.saturating_add(index.saturating_mul(32)));
-    for ((raw, (role, layer)), place) in entries.iter().zip(tensor_table::expected(recipe)).zip(places) {
+    for ((raw, (role, layer)), place) in
+        entries.iter().zip(tensor_table::expected(recipe)).zip(places)
+    {
         let found: tensor_table::Entry = wire::decode(raw, place)?;
         let offset = size::align(end).ok_or(FormatErrorKind::Truncated.at(place))?;
         let encoding = Encoding::from_id(found.encoding).filter(|encoding| {
@@ -276,7 +274,9 @@ fn parse_tensors<'a>(
     let found = u64::try_from(weights.bytes.len()).unwrap_or(u64::MAX);
     if end != found {
         let kind = Kind::Weights;
-        return Err(FormatErrorKind::SectionLength { kind, expected: end, found }.at(weights.offset));
+        return Err(
+            FormatErrorKind::SectionLength { kind, expected: end, found }.at(weights.offset)
+        );
     }
     Ok((entries, quantized))
 }

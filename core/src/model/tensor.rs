@@ -15,7 +15,8 @@ pub struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     pub(super) fn new(tensor: &Tensor<'a>) -> Self {
-        let size = |size: Option<u64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        let size =
+            |size: Option<u64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
         Self {
             encoding: tensor.encoding,
             rows: size(Some(tensor.rows.into())),

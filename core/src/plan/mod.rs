@@ -142,7 +142,8 @@ impl Plan {
         model: &Model<'_>,
         arena: &'a mut [u8],
     ) -> Result<(Shape, Buffers<Cutter<'a>>), EngineError> {
-        let same = self.shape.recipe == *model.recipe() && self.shape.quantized == model.is_quantized();
+        let same =
+            self.shape.recipe == *model.recipe() && self.shape.quantized == model.is_quantized();
         if !same {
             return Err(EngineError::OtherModel);
         }
@@ -150,7 +151,8 @@ impl Plan {
         if have < need {
             return Err(EngineError::ArenaTooSmall { need, have });
         }
-        let mut arena = Cutter::new(arena).ok_or(EngineError::ArenaMisaligned { need: ALIGNMENT })?;
+        let mut arena =
+            Cutter::new(arena).ok_or(EngineError::ArenaMisaligned { need: ALIGNMENT })?;
         let buffers = Buffers::carve(&mut arena, &self.shape);
         Ok((self.shape, buffers.ok_or(EngineError::ArenaTooSmall { need, have })?))
     }

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::progress::{Bar, Progress};
 use crate::session::{self, Session};
+use crate::source;
 
 /// Measure tokens per second
 ///
@@ -19,7 +20,7 @@ use crate::session::{self, Session};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  acorn bench smol.acorn -p 128 -n 64 -t 1,2 -r 5")]
 pub(super) struct Args {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// Tokens of the prompt
     #[arg(short, long, value_name = "N", default_value_t = 128)]
@@ -59,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
             return Err(Error::Usage { problem: format!("{name} must be at least 1") });
         }
     }
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     // All bytes are read once, so that the first run does not wait for the disk.
     let bar = Bar::default();
     file.verify(&bar)?;
@@ -84,7 +85,8 @@ fn measure(args: &Args, file: &ModelFile, threads: u32, bar: &dyn Progress) -> R
     let mut session = Session::new(file, model, &options)?;
     let mut engine = session.engine()?;
     let vocab_size = model.recipe().vocab_size;
-    let prompt: Vec<u32> = (0..args.prompt).map(|i| i.wrapping_mul(2_654_435_761) % vocab_size).collect();
+    let prompt: Vec<u32> =
+        (0..args.prompt).map(|i| i.wrapping_mul(2_654_435_761) % vocab_size).collect();
     let (mut prefill, mut decode) = (Vec::new(), Vec::new());
     for round in 0..=args.runs {
         let (p, n) = once(&mut engine, &prompt, args.decode)
@@ -96,8 +98,10 @@ fn measure(args: &Args, file: &ModelFile, threads: u32, bar: &dyn Progress) -> R
         }
         bar.advance(1);
     }
-    let ([prefill_tps_min, prefill_tps, prefill_tps_max], [decode_tps_min, decode_tps, decode_tps_max]) =
-        (spread(prefill), spread(decode));
+    let (
+        [prefill_tps_min, prefill_tps, prefill_tps_max],
+        [decode_tps_min, decode_tps, decode_tps_max],
+    ) = (spread(prefill), spread(decode));
     Ok(Line {
         threads,
         prefill_tps,
@@ -147,7 +151,10 @@ fn describe(lines: &[Line]) -> String {
         ]);
     }
     let note = lines.first().map_or(String::new(), |line| {
-        format!("\n{} runs, prompt {}, decode {}, kernel {}", line.runs, line.prompt, line.decode, line.kernel)
+        format!(
+            "\n{} runs, prompt {}, decode {}, kernel {}",
+            line.runs, line.prompt, line.decode, line.kernel
+        )
     });
     format!("{table}{note}")
 }

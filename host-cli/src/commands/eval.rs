@@ -1,7 +1,7 @@
-//! `acorn eval`: perplexity on a text.
+//! `acorn eval`: perplexity on a text, or exact match on pairs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use acorn_core::KeepLogits;
@@ -12,22 +12,28 @@ use super::print;
 use crate::error::Error;
 use crate::evaluate::{Perplexity, perplexity};
 use crate::model_file::ModelFile;
+use crate::pairs::{ExactMatch, Pair, exact_match};
 use crate::progress::Bar;
 use crate::session::{self, Session};
+use crate::source;
 use crate::text;
 
-/// Measure the perplexity of a model on a text
+/// Measure how good a model is: perplexity on a text, or exact match on pairs
 ///
 /// The text is tokenized once; each window is the model's first token and the next CONTEXT - 1
-/// tokens; the figures are means over all predicted tokens.
+/// tokens; the figures are means over all predicted tokens. Pairs are lines of JSON with the fields
+/// "text" and "json"; an answer counts when it is equal to the last character.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  acorn eval stories.acorn --text tinystories.txt --context 256")]
 pub(super) struct Args {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// The text, in UTF-8
+    #[arg(long, value_name = "FILE", required_unless_present = "pairs", conflicts_with = "pairs")]
+    text: Option<PathBuf>,
+    /// Prompts and right answers, a JSON object per line
     #[arg(long, value_name = "FILE")]
-    text: PathBuf,
+    pairs: Option<PathBuf>,
     /// Tokens per window
     #[arg(long, value_name = "N", default_value_t = 256)]
     context: u32,
@@ -51,33 +57,45 @@ struct Figures {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
-    let started = Instant::now();
-    let file = ModelFile::open(&args.file)?;
-    let model = file.model()?;
-    let bytes = fs::read(&args.text).map_err(Error::io(&args.text, "read it"))?;
-    let content = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Error::input(&args.text, format!("byte {at} is not UTF-8: convert the text first"))
-    })?;
-    let tokens = text::encode(&args.file, &model, &content, false)?;
     if args.context < 2 {
         return Err(Error::Usage { problem: "--context must be at least 2".into() });
     }
-    let options = session::Options {
+    let file = source::open(&args.file, &Bar::default())?;
+    match (&args.text, &args.pairs) {
+        (Some(text), _) => score(args, &file, text),
+        (None, Some(pairs)) => answer(args, &file, pairs),
+        (None, None) => Err(Error::Usage { problem: "give --text or --pairs".into() }),
+    }
+}
+
+fn options(args: &Args, file: &ModelFile, logits: KeepLogits) -> session::Options {
+    session::Options {
         context: args.context,
         batch: session::BATCH,
         kv: args.kv.map(Into::into),
         threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
-        logits: KeepLogits::All,
-    };
-    let mut session = Session::new(&file, model, &options)?;
-    let mut engine = session.engine()?;
-    let bos = text::bos(&model);
-    let batch = session::BATCH as usize;
-    let perplexity = perplexity(&mut engine, batch, bos, &tokens, &Bar::default())
-        .map_err(|error| Error::input(&args.text, error.to_string()))?;
+        logits,
+    }
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let bytes = fs::read(path).map_err(Error::io(path, "read it"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::input(path, format!("byte {at} is not UTF-8: convert the text first"))
+    })
+}
+
+fn score(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
+    let started = Instant::now();
+    let model = file.model()?;
+    let tokens = text::encode(file.path(), &model, &read(path)?, false)?;
+    let mut session = Session::new(file, model, &options(args, file, KeepLogits::All))?;
+    let (bos, batch) = (text::bos(&model), session::BATCH as usize);
+    let perplexity = perplexity(&mut session.engine()?, batch, bos, &tokens, &Bar::default())
+        .map_err(|error| Error::input(path, error.to_string()))?;
     if perplexity.tokens == 0 {
-        return Err(Error::input(&args.text, "too short: no token can be predicted"));
+        return Err(Error::input(path, "too short: no token can be predicted"));
     }
     let seconds = started.elapsed().as_secs_f64();
     let figures = Figures { perplexity, context: args.context, seconds };
@@ -86,4 +104,36 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     }
     let Perplexity { nll, ppl, tokens } = perplexity;
     print::text(&format!("perplexity {ppl:.4}, nll {nll:.5} over {tokens} tokens ({seconds:.1} s)"))
+}
+
+/// Misses that are shown to a person.
+const SHOWN: usize = 10;
+
+fn answer(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
+    let model = file.model()?;
+    let tokenizer = text::tokenizer(file.path(), &model)?;
+    let mut pairs = Vec::new();
+    for (number, line) in (1..).zip(read(path)?.lines()) {
+        let pair: Pair = serde_json::from_str(line).map_err(|error| {
+            let problem = format!("line {number}: {error}: expected {{\"text\":…,\"json\":…}}");
+            Error::input(path, problem)
+        })?;
+        let prompt = text::encode(file.path(), &model, &pair.text, true)?;
+        pairs.push((pair, prompt));
+    }
+    let mut session = Session::new(file, model, &options(args, file, KeepLogits::Last))?;
+    let result = exact_match(&mut session.engine()?, tokenizer, &pairs, &Bar::default())
+        .map_err(|(index, error)| Error::input(path, format!("line {}: {error}", index + 1)))?;
+    if args.json {
+        return print::json(&result);
+    }
+    for miss in result.misses.iter().take(SHOWN) {
+        let (text, found) = (print::harmless(&miss.text), print::harmless(&miss.found));
+        print::text(&format!(
+            "{text}\n  expected {}\n  found    {found}",
+            print::harmless(&miss.expected)
+        ))?;
+    }
+    let ExactMatch { pairs, exact, percent, .. } = result;
+    print::text(&format!("exact match {percent:.2} % ({exact} of {pairs})"))
 }

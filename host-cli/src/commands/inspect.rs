@@ -8,14 +8,15 @@ use serde_json::Value;
 
 use super::print;
 use crate::error::Error;
-use crate::model_file::ModelFile;
+use crate::progress::Bar;
+use crate::source;
 use crate::summary::{Summary, bpw, parameters};
 
 /// Show recipe, sections, tensors and sizes of an .acorn file
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  acorn inspect smol.acorn --json | jq .bpw")]
 pub(super) struct Args {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// Print one JSON object
     #[arg(long)]
@@ -23,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     let contents = Contents::of(&file.model()?, file.len());
     if args.json { print::json(&contents) } else { print::text(&contents.describe()) }
 }

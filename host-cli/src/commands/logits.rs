@@ -11,16 +11,19 @@ use serde::Serialize;
 use super::options::{Kv, threads_for, tokens};
 use super::print;
 use crate::error::Error;
-use crate::model_file::ModelFile;
+use crate::progress::Bar;
 use crate::session::{self, Session};
+use crate::source;
 
 /// Write the logits after each token as a NumPy array
 ///
 /// float32, [positions, vocab_size], one row per token fed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  acorn logits stories.acorn --tokens 1,403,407 --out logits.npy")]
+#[command(
+    after_help = "Example:\n  acorn logits stories.acorn --tokens 1,403,407 --out logits.npy"
+)]
 pub(super) struct Args {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// The tokens to feed
     #[arg(long, value_name = "1,2,3")]
@@ -51,7 +54,7 @@ struct Written {
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
     let tokens = tokens(&args.tokens).map_err(|problem| Error::Usage { problem })?;
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     let model = file.model()?;
     let vocab_size = model.recipe().vocab_size as usize;
     let options = session::Options {
@@ -78,7 +81,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     }
     npy.finish().map_err(failed)?;
 
-    let written = Written { out: args.out.display().to_string(), positions: tokens.len(), vocab_size };
+    let written =
+        Written { out: args.out.display().to_string(), positions: tokens.len(), vocab_size };
     if args.json {
         return print::json(&written);
     }

@@ -8,6 +8,7 @@ mod convert;
 mod eval;
 mod inspect;
 mod logits;
+mod models;
 mod options;
 mod plan;
 mod print;
@@ -38,6 +39,7 @@ enum Command {
     Convert(convert::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
+    Models(models::Args),
     Plan(plan::Args),
     Run(run::Args),
     Eval(eval::Args),
@@ -57,6 +59,7 @@ impl Cli {
             Command::Convert(args) => convert::run(args),
             Command::Inspect(args) => inspect::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Models(args) => models::run(args),
             Command::Plan(args) => plan::run(args),
             Command::Run(args) => run::run(args),
             Command::Eval(args) => eval::run(args),

@@ -8,13 +8,14 @@ use serde::Serialize;
 use super::options::Kv;
 use super::print;
 use crate::error::Error;
-use crate::model_file::ModelFile;
+use crate::progress::Bar;
+use crate::source;
 
 /// Show the exact memory that a model needs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  acorn plan smol.acorn --context 2048 --kv int8")]
 pub(super) struct Args {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// Positions in the KV cache
     #[arg(long, value_name = "N")]
@@ -46,7 +47,7 @@ struct Memory {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     let limits = Limits {
         context: args.context,
         batch: args.batch,

@@ -10,16 +10,21 @@ use super::options::{Kv, threads_for};
 use super::print;
 use crate::error::Error;
 use crate::model_file::ModelFile;
+use crate::progress::Bar;
 use crate::session::{self, Session};
+use crate::source;
 use crate::text;
 
 /// Continue a text
 ///
 /// The continuation streams to standard output, figures go to standard error.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  acorn run stories.acorn -p \"Once upon a time\" --temp 0 -n 100")]
+#[command(
+    after_help = "Example:\n  acorn run -p \"turn the kitchen lights down to thirty percent\"\n  acorn run stories.acorn -p \"Once upon a time\" --temp 0 -n 100"
+)]
 pub(super) struct Args {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
+    #[arg(default_value = "home")]
     file: PathBuf,
     /// The text to continue
     #[arg(short, long, value_name = "TEXT")]
@@ -101,7 +106,7 @@ enum Stop {
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
     let started = Instant::now();
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     let model = file.model()?;
     let prompt = text::encode(&args.file, &model, &args.prompt, true)?;
     let options = session_options(args, &file, &model, prompt.len())?;
@@ -116,7 +121,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let answer = generation.run(&mut engine, &prompt)?;
     let (context, kernel) = (engine.context(), engine.kernel());
     let Timing { text, tokens, prompt_seconds, decode_seconds, first_token, stop } = answer;
-    let per_second = |count: usize, seconds: f64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+    let per_second =
+        |count: usize, seconds: f64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
     let stats = Stats {
         prompt_tokens: prompt.len(),
         generated_tokens: tokens.len(),
@@ -160,7 +166,12 @@ fn describe(stats: &Stats) -> String {
     )
 }
 
-fn session_options(args: &Args, file: &ModelFile, model: &Model<'_>, prompt: usize) -> Result<session::Options, Error> {
+fn session_options(
+    args: &Args,
+    file: &ModelFile,
+    model: &Model<'_>,
+    prompt: usize,
+) -> Result<session::Options, Error> {
     let most = model.recipe().context;
     // The last token generated is not fed again.
     let wanted = (prompt as u64 + u64::from(args.tokens)).saturating_sub(1).max(1);
@@ -213,7 +224,11 @@ struct Timing {
 }
 
 impl Generation<'_> {
-    fn run(&mut self, engine: &mut acorn_core::Engine<'_>, prompt: &[u32]) -> Result<Timing, Error> {
+    fn run(
+        &mut self,
+        engine: &mut acorn_core::Engine<'_>,
+        prompt: &[u32],
+    ) -> Result<Timing, Error> {
         let path: &Path = &self.args.file;
         let failed = |error: acorn_core::EngineError| Error::input(path, error.to_string());
         let mut stream = text::Stream::new(self.tokenizer, prompt);
@@ -226,7 +241,10 @@ impl Generation<'_> {
             stop: Stop::Length,
         };
         if prompt.is_empty() {
-            return Err(Error::input(path, "an empty prompt, and this model starts with no token of its own"));
+            return Err(Error::input(
+                path,
+                "an empty prompt, and this model starts with no token of its own",
+            ));
         }
         let before = Instant::now();
         engine.prefill(prompt).map_err(failed)?;

@@ -8,14 +8,15 @@ use serde_json::json;
 
 use super::{options, print};
 use crate::error::Error;
-use crate::model_file::ModelFile;
+use crate::progress::Bar;
+use crate::source;
 use crate::text;
 
 /// Show the token ids of a text
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  acorn tokenize smol.acorn -p \"Once upon a time\"")]
 pub(super) struct EncodeArgs {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     #[command(flatten)]
     source: Source,
@@ -42,7 +43,7 @@ struct Source {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  acorn detokenize smol.acorn --tokens 403,2390,34")]
 pub(super) struct DecodeArgs {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// Token ids, separated by commas
     #[arg(long, value_name = "IDS")]
@@ -56,7 +57,7 @@ pub(super) struct DecodeArgs {
 }
 
 pub(super) fn encode(args: &EncodeArgs) -> Result<(), Error> {
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     let model = file.model()?;
     let text = match (&args.source.prompt, &args.source.text_file) {
         (Some(text), _) => text.clone(),
@@ -76,7 +77,7 @@ pub(super) fn encode(args: &EncodeArgs) -> Result<(), Error> {
 
 pub(super) fn decode(args: &DecodeArgs) -> Result<(), Error> {
     let ids = options::tokens(&args.tokens).map_err(|problem| Error::Usage { problem })?;
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     let model = file.model()?;
     let tokenizer = text::tokenizer(&args.file, &model)?;
     if let Some(id) = ids.iter().find(|&&id| id >= tokenizer.len()) {

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use super::print;
 use crate::error::Error;
-use crate::model_file::ModelFile;
 use crate::progress::Bar;
+use crate::source;
 
 /// Check the structure, the checksums and every number of an .acorn file
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  acorn verify smol.acorn || echo damaged")]
 pub(super) struct Args {
-    /// The .acorn file
+    /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// Print the result as one JSON object
     #[arg(long)]
@@ -19,7 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
-    let file = ModelFile::open(&args.file)?;
+    let file = source::open(&args.file, &Bar::default())?;
     let model = file.verify(&Bar::default())?;
     let (bytes, tensors) = (file.len(), model.tensors().count());
     if args.json {

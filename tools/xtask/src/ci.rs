@@ -115,7 +115,7 @@ fn clippy() -> Result<String> {
 }
 
 fn doc() -> Result<String> {
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
+    let mut doc = cargo(&["doc", "--no-deps", "-p", "acorn-core", "-p", "acorn-cli"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     command::run(doc)?;
     Ok("no warnings".into())

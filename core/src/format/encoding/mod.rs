@@ -84,9 +84,7 @@ impl Encoding {
     pub fn tensor_len(self, rows: u32, cols: u32) -> Option<u64> {
         match self {
             Self::Vector | Self::Turns => size::product(&[rows.into(), cols.into(), 4]),
-            Self::F32 | Self::Q8 | Self::Q4 => {
-                size::product(&[bands(rows), self.band_len(cols)?])
-            }
+            Self::F32 | Self::Q8 | Self::Q4 => size::product(&[bands(rows), self.band_len(cols)?]),
         }
     }
 }
