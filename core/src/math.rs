@@ -1,8 +1,8 @@
 //! The one door to exp, sqrt, sine, cosine and rounding: the same steps, so the same bits, everywhere.
 //!
 //! Single precision only (a Cortex-M4 has no other), no fused multiply-add, no platform library.
-//! Polynomials are those of Cephes' `expf`, `sinf` and `cosf` (S. Moshier); errors are measured
-//! against double precision in `tests/tests/maths.rs`.
+//! Polynomials are those of Cephes' `expf`, `sinf`, `cosf`, `tanhf`, `erff` and `erfcf` (S. Moshier);
+//! errors are measured against double precision in `tests/tests/maths.rs`.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 /// Lanes of every reduction over floats: element i belongs to lane i mod 8.
@@ -49,6 +49,92 @@ pub fn sqrt(x: f32) -> f32 {
 /// x · sigmoid(x), also called swish (arXiv 1702.03118).
 pub fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
+}
+
+/// The hyperbolic tangent.
+pub fn tanh(x: f32) -> f32 {
+    if x.abs() >= 0.625 {
+        let rest = 2.0 / (exp(2.0 * x.abs()) + 1.0);
+        return (1.0 - rest).copysign(x);
+    }
+    let z = x * x;
+    let mut p = -5.704_988_7e-3;
+    for coefficient in [2.063_909e-2, -5.373_971_6e-2, 0.133_314_42, -0.333_332_8] {
+        p = p * z + coefficient;
+    }
+    p * z * x + x
+}
+
+/// The error function, 2/√π ∫₀ˣ exp(-t²) dt.
+pub fn erf(x: f32) -> f32 {
+    if x.abs() >= 1.0 {
+        return (1.0 - erfc_tail(x.abs())).copysign(x);
+    }
+    let z = x * x;
+    let mut p = 7.853_861e-5;
+    for coefficient in [
+        -8.010_194e-4,
+        5.188_327_6e-3,
+        -2.685_381_3e-2,
+        0.112_835_85,
+        -0.376_126_26,
+        core::f32::consts::FRAC_2_SQRT_PI,
+    ] {
+        p = p * z + coefficient;
+    }
+    p * x
+}
+
+/// 1 - erf(x) for x ≥ 1, without the cancellation.
+fn erfc_tail(x: f32) -> f32 {
+    let inverse = 1.0 / x;
+    let z = inverse * inverse;
+    let near = [
+        2.326_82e-2,
+        -0.138_703_94,
+        0.368_742_47,
+        -0.582_473_3,
+        0.621_000_46,
+        -0.494_451_53,
+        0.340_488,
+        -0.274_112_7,
+        0.563_825_94,
+    ];
+    let far = [
+        0.0,
+        -10.477_664,
+        12.977_2,
+        -7.495_518_7,
+        2.921_019,
+        -1.015_265_3,
+        0.421_846_34,
+        -0.282_076_74,
+        0.564_189_5,
+    ];
+    let mut p = 0.0;
+    for coefficient in if x < 2.0 { near } else { far } {
+        p = p * z + coefficient;
+    }
+    exp(-x * x) * inverse * p
+}
+
+/// x · Φ(x), Φ the distribution function of the normal distribution (arXiv 1606.08415).
+pub fn gelu_erf(x: f32) -> f32 {
+    let (half, t) = (0.5 * x, x * core::f32::consts::FRAC_1_SQRT_2);
+    if t >= 1.0 {
+        x - half * erfc_tail(t)
+    } else if t <= -1.0 {
+        half * erfc_tail(-t)
+    } else {
+        half * erf(t) + half
+    }
+}
+
+/// The same with Φ(x) ≈ (1 + tanh(√(2/π) · (x + 0.044715·x³))) / 2, which is the sigmoid of twice
+/// that argument.
+pub fn gelu_tanh(x: f32) -> f32 {
+    let twice = 1.595_769 * (x + 0.044_715 * (x * x * x));
+    x / (1.0 + exp(-twice))
 }
 
 /// Sine and cosine of an angle in turns / 2³². Whole turns vanish by themselves in 32 bits, so
@@ -98,6 +184,11 @@ pub fn sum(x: &[f32]) -> f32 {
 /// Σ x², by lanes.
 pub fn sum_squares(x: &[f32]) -> f32 {
     reduce(x, |x| x * x)
+}
+
+/// Σ (x - center)², by lanes.
+pub fn sum_squared_differences(x: &[f32], center: f32) -> f32 {
+    reduce(x, |x| (x - center) * (x - center))
 }
 
 /// Σ a·b, by lanes, over the shorter of the two.

@@ -108,7 +108,7 @@ pub fn reference<T: DeserializeOwned>(name: &str) -> T {
 pub struct Greedy {
     /// The prompt's tokens.
     pub prompt_ids: Vec<u32>,
-    /// The 200 tokens generated.
+    /// The tokens generated.
     pub ids: Vec<u32>,
     /// Per step, the largest logit less the second largest.
     pub margins: Vec<f64>,
@@ -122,4 +122,42 @@ pub fn reference_logits(name: &str) -> (Vec<u32>, Vec<Vec<f32>>) {
     let cols = npy.shape()[1] as usize;
     let values: Vec<f32> = npy.into_vec().expect("32-bit floats");
     (reference(&format!("{name}.tokens.json")), values.chunks(cols).map(<[f32]>::to_vec).collect())
+}
+
+/// The logits of all `tokens`, row by row.
+pub fn logits(file: &[u8], limits: &Limits, tokens: &[u32]) -> Vec<Vec<f32>> {
+    with_engine(file, limits, |engine| {
+        let mut rows = Vec::new();
+        for batch in tokens.chunks(limits.batch as usize) {
+            engine.prefill(batch).expect("known tokens that fit");
+            rows.extend(engine.batch_logits().map(<[f32]>::to_vec));
+        }
+        rows
+    })
+}
+
+/// The largest |a - b|.
+pub fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let pairs = a.iter().flatten().zip(b.iter().flatten());
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// The place of the largest logit.
+pub fn argmax(logits: &[f32]) -> u32 {
+    let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    best.map_or(0, |(index, _)| index as u32)
+}
+
+/// `count` tokens after `prompt`, each the likeliest.
+pub fn greedy(file: &[u8], limits: &Limits, prompt: &[u32], count: usize) -> Vec<u32> {
+    with_engine(file, limits, |engine| {
+        let mut ids = Vec::new();
+        let mut logits = engine.prefill(prompt).expect("a prompt that fits");
+        while ids.len() < count {
+            ids.push(argmax(logits));
+            logits = engine.decode(ids[ids.len() - 1]).expect("a token that fits");
+        }
+        ids
+    })
 }

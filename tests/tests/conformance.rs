@@ -10,31 +10,14 @@ use acorn_cli::evaluate::{Perplexity, perplexity};
 use acorn_cli::text;
 use acorn_core::{KeepLogits, KvKind, Limits, Model};
 use acorn_tests::{
-    Greedy, converted, fixtures, models, reference, reference_logits, shared, with_engine,
+    Greedy, converted, fixtures, greedy, largest_difference, logits, models, reference,
+    reference_logits, shared, with_engine,
 };
 use serde::Deserialize;
 
 /// Positions and batch of the comparisons.
 fn limits(context: u32) -> Limits {
     Limits { context, batch: 16, logits: KeepLogits::All, ..Limits::default() }
-}
-
-/// The logits of all `tokens`, row by row.
-fn logits(file: &[u8], limits: &Limits, tokens: &[u32]) -> Vec<Vec<f32>> {
-    with_engine(file, limits, |engine| {
-        let mut rows = Vec::new();
-        for batch in tokens.chunks(limits.batch as usize) {
-            engine.prefill(batch).expect("known tokens that fit");
-            rows.extend(engine.batch_logits().map(<[f32]>::to_vec));
-        }
-        rows
-    })
-}
-
-fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    let pairs = a.iter().flatten().zip(b.iter().flatten());
-    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 #[test]
@@ -70,23 +53,11 @@ fn two_hundred_greedy_tokens_equal_the_reference() {
         assert!(smallest > 2e-4, "{name}: a tie in the reference decides nothing");
         let context = (greedy.prompt_ids.len() + greedy.ids.len()) as u32;
         let file = converted(&dir, Quant::F32);
-        let found = with_engine(&file, &Limits { context, ..Limits::default() }, |engine| {
-            let mut ids = Vec::new();
-            let mut logits = engine.prefill(&greedy.prompt_ids).expect("a prompt that fits");
-            while ids.len() < greedy.ids.len() {
-                ids.push(argmax(logits));
-                logits = engine.decode(ids[ids.len() - 1]).expect("a token that fits");
-            }
-            ids
-        });
+        let limits = Limits { context, ..Limits::default() };
+        let found = acorn_tests::greedy(&file, &limits, &greedy.prompt_ids, greedy.ids.len());
         assert_eq!(found, greedy.ids, "{name}");
         println!("{name}: 200 greedy tokens equal, smallest margin {smallest:.4}");
     }
-}
-
-fn argmax(logits: &[f32]) -> u32 {
-    let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-    best.map_or(0, |(index, _)| index as u32)
 }
 
 #[derive(Deserialize)]
@@ -117,15 +88,10 @@ fn golden_files_are_met() {
         assert!(difference <= 1e-4, "{name}: {difference}");
 
         let context = golden.greedy_ids.len() as u32;
-        with_engine(&file, &Limits { context, ..Limits::default() }, |engine| {
-            let mut found = golden.prompt_ids.clone();
-            let mut next = argmax(engine.prefill(&found).expect("a prompt that fits"));
-            while found.len() < golden.greedy_ids.len() {
-                found.push(next);
-                next = argmax(engine.decode(next).expect("a token that fits"));
-            }
-            assert_eq!(found, golden.greedy_ids, "{name}");
-        });
+        let limits = Limits { context, ..Limits::default() };
+        let new = golden.greedy_ids.len() - ids.len();
+        let found = greedy(&file, &limits, &ids, new);
+        assert_eq!([ids, found].concat(), golden.greedy_ids, "{name}");
     }
 }
 

@@ -1,21 +1,21 @@
-//! exp, silu, sqrt, sine and cosine against double precision (`tools/reference/maths.py`).
+//! exp, silu, sqrt, tanh, erf, GELU, sine and cosine against double precision (`tools/reference/maths.py`).
 
 use std::collections::BTreeMap;
 
-use acorn_core::math::{exp, round, silu, sin_cos, sqrt};
+use acorn_core::math::{erf, exp, gelu_erf, gelu_tanh, round, silu, sin_cos, sqrt, tanh};
 use acorn_tests::reference;
 
 type Points = BTreeMap<String, Vec<(u32, f64)>>;
 
 /// The largest error over the points, in units in the last place of the expected value, or of
-/// `smallest` where that is larger.
-fn worst(points: &[(u32, f64)], smallest: f32, f: impl Fn(f32) -> f32) -> f64 {
+/// `smallest` where that is smaller.
+fn worst(points: &[(u32, f64)], smallest: f64, f: impl Fn(f32) -> f32) -> f64 {
     let error = |&(bits, expected): &(u32, f64)| {
         let found = f(f32::from_bits(bits));
         if expected > f64::from(f32::MAX) {
             return if found == f32::INFINITY { 0.0 } else { f64::INFINITY };
         }
-        let size = expected.abs().max(f64::from(smallest));
+        let size = expected.abs().max(smallest);
         let unit = 2f64.powi(size.log2().floor() as i32 - 23);
         (f64::from(found) - expected).abs() / unit
     };
@@ -25,15 +25,35 @@ fn worst(points: &[(u32, f64)], smallest: f32, f: impl Fn(f32) -> f32) -> f64 {
 #[test]
 fn functions_are_within_their_stated_errors() {
     let points: Points = reference("maths.json");
-    // Below the normal range a result is as exact as its spacing allows. Where exp(-x) overflows
-    // (x < -88.72), silu is 0 instead of some -1e-37.
+    // A result below the normal range is as exact as its spacing allows. SiLU is 0 already where
+    // exp(-x) overflows, at -88.72, where it should be -2e-37.
+    let normal = f64::from(f32::MIN_POSITIVE);
     for (name, f, smallest, bound) in [
-        ("exp", exp as fn(f32) -> f32, f32::MIN_POSITIVE, 2.0),
+        ("exp", exp as fn(f32) -> f32, normal, 2.0),
         ("silu", silu, 1e-30, 4.0),
-        ("sqrt", sqrt, f32::MIN_POSITIVE, 0.5),
+        ("sqrt", sqrt, normal, 0.5),
     ] {
         let worst = worst(&points[name], smallest, f);
         println!("{name}: {worst:.2} units in the last place over {} points", points[name].len());
+        assert!(worst <= bound, "{name}: {worst}");
+    }
+}
+
+#[test]
+fn gelu_is_exact_where_it_counts() {
+    let points: Points = reference("maths.json");
+    for (name, f, bound) in [
+        ("tanh", tanh as fn(f32) -> f32, 1.2e-7),
+        ("erf", erf, 1.2e-7),
+        ("gelu_erf", gelu_erf, 2e-7),
+        ("gelu_tanh", gelu_tanh, 2e-7),
+    ] {
+        // Absolute up to 1; beyond, where GELU is its argument, relative.
+        let error = |&(bits, expected): &(u32, f64)| {
+            (f64::from(f(f32::from_bits(bits))) - expected).abs() / expected.abs().max(1.0)
+        };
+        let worst = points[name].iter().map(error).fold(0.0, f64::max);
+        println!("{name}: {worst:.2e} over {} points", points[name].len());
         assert!(worst <= bound, "{name}: {worst}");
     }
 }
@@ -76,4 +96,13 @@ fn edges_are_defined() {
     assert_eq!(silu(f32::NEG_INFINITY).to_bits() & 0x7FFF_FFFF, f32::NAN.to_bits() & 0x7FFF_FFFF);
     assert_eq!(silu(-1000.0), 0.0);
     assert_eq!(silu(1000.0), 1000.0);
+    for f in [gelu_erf, gelu_tanh] {
+        assert_eq!([f(0.0), f(1e30), f(-1e30), f(f32::MAX)], [0.0, 1e30, 0.0, f32::MAX]);
+        assert!(f(f32::NAN).is_nan());
+    }
+    assert_eq!(
+        [tanh(100.0), tanh(f32::NEG_INFINITY), erf(1e30), erf(f32::NEG_INFINITY)],
+        [1.0, -1.0, 1.0, -1.0]
+    );
+    assert!(tanh(f32::NAN).is_nan() && erf(f32::NAN).is_nan());
 }

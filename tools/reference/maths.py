@@ -1,6 +1,6 @@
 """Fixtures for the scalar functions: inputs as float32 bits, expected values in float64 from mpmath (60 digits).
 
-Writes tests/fixtures/reference/maths.json: a name to a list of [bits, expected] pairs. The bits of exp, silu and sqrt are
+Writes tests/fixtures/reference/maths.json: a name to a list of [bits, expected] pairs. The bits are
 those of a finite float32 (subnormals among them); those of sin_turns and cos_turns are a u32 u, the angle 2*pi*u / 2**32.
 Expected values are exact before they are rounded to float64; JSON keeps every float64 (shortest form that reads back).
 
@@ -55,6 +55,15 @@ def silu_inputs(rng):
     return edges, lambda: bits(rng.choice([rng.uniform(-30, 30), rng.gauss(0, 1), rng.gauss(0, 0.01)]))
 
 
+def gelu_inputs(rng):
+    """For tanh, erf and both GELUs: around 0, where polynomials meet, and far out."""
+    edges = [bits(x) for x in [0.0, -0.0, 1e-10, -1e-10, 1e-38, 3.5, -3.5, 5.5, -5.5, 9.0, -9.0, 13.0, -13.0, 20.0, -20.0,
+                               100.0, -100.0, 1e10, -1e10]]
+    for x in [0.625, 1.0, 2.0, 2.0**0.5, 8.0**0.5]:
+        edges += neighbours(x) + neighbours(-x)
+    return edges, lambda: bits(rng.choice([rng.uniform(-12, 12), rng.gauss(0, 1), rng.gauss(0, 2), rng.gauss(0, 0.01)]))
+
+
 def sqrt_inputs(rng):
     edges = [0, 1, 2, 0x007FFFFF, 0x00800000, 0x00800001, 0x7F7FFFFF, 0x7F7FFFFE]
     for x in [0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 9.0, 16777216.0, 1e-5, 1e-6, 1e-12]:
@@ -83,6 +92,25 @@ def silu(b):
     return x / (1 + mpmath.exp(-x))
 
 
+def tanh(b):
+    return mpmath.tanh(value(b)) if value(b) else value(b)
+
+
+def erf(b):
+    return mpmath.erf(value(b)) if value(b) else value(b)
+
+
+def gelu_erf(b):
+    x = mpmath.mpf(value(b))
+    return x * mpmath.erfc(-x / mpmath.sqrt(2)) / 2 if x else value(b)
+
+
+def gelu_tanh(b):
+    x = mpmath.mpf(value(b))
+    u = mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)
+    return x / (1 + mpmath.exp(-2 * u)) if x else value(b)
+
+
 def sqrt(b):
     return mpmath.sqrt(value(b))
 
@@ -97,6 +125,7 @@ def cos_turns(b):
 
 FUNCTIONS = [
     (exp, exp_inputs), (silu, silu_inputs), (sqrt, sqrt_inputs), (sin_turns, turn_inputs), (cos_turns, turn_inputs),
+    (tanh, gelu_inputs), (erf, gelu_inputs), (gelu_erf, gelu_inputs), (gelu_tanh, gelu_inputs),
 ]
 
 

@@ -1,11 +1,13 @@
-//! y = W·x for a range of W's bands: the engine's one door to the kernels.
+//! y = W·x + b for a range of W's bands: the engine's one door to the kernels.
+//!
+//! The order: the product, then the bias (once), then what the output holds: `y + (W·x + b)`.
 
 use core::ops::Range;
 
 use super::workers::Workers;
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band};
 use crate::kernel::{Kernel, Sums};
-use crate::model::Matrix;
+use crate::model::{Matrix, Vector};
 use crate::plan::{Cutter, Inputs, Strip, Strips};
 
 /// Tokens that share one pass over a band's weights: their sums lie on the stack.
@@ -58,27 +60,47 @@ pub(super) enum Store {
     Add,
 }
 
-/// Computes the rows in `bands` of `matrix` for all tokens of `input`.
+/// A matrix, and the bias beside it.
+#[derive(Clone, Copy)]
+pub(super) struct Projection<'a> {
+    pub(super) matrix: Matrix<'a>,
+    /// A number per row.
+    pub(super) bias: Option<Vector<'a>>,
+}
+
+/// Computes the rows in `bands` of `projection` for all tokens of `input`.
 pub(super) fn linear(
     kernel: &Kernel,
     workers: &dyn Workers,
-    matrix: &Matrix<'_>,
+    projection: &Projection<'_>,
     bands: Range<usize>,
     input: Input<'_>,
     output: Output<'_>,
 ) {
     let Output { values, stride, store } = output;
+    let Projection { matrix, bias } = projection;
     let strips = Strips::new(values, stride, matrix.rows(), BAND_ROWS, bands);
     workers.run(&|| {
         while let Some(mut strip) = strips.claim() {
-            band(kernel, &matrix.band(strip.index), input, &mut strip, store);
+            let bias = bias.map(|bias| bias.band(strip.index));
+            band(kernel, &matrix.band(strip.index), bias, input, &mut strip, store);
         }
     });
 }
 
-fn band(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, strip: &mut Strip<'_>, store: Store) {
+fn band(
+    kernel: &Kernel,
+    band: &Band<'_>,
+    bias: Option<Sums<f32>>,
+    input: Input<'_>,
+    strip: &mut Strip<'_>,
+    store: Store,
+) {
     let cols = input.cols.max(1);
-    let mut put = |token: usize, values: Sums<f32>| {
+    let mut put = |token: usize, mut values: Sums<f32>| {
+        for (value, bias) in values.iter_mut().zip(bias.iter().flatten()) {
+            *value += bias;
+        }
         for (out, value) in strip.row(token).iter_mut().zip(values) {
             match store {
                 Store::Set => *out = value,

@@ -1,24 +1,28 @@
 //! The forward pass, in the order of the maths, as a walk that can stop between any two pieces.
 //!
 //! ```text
-//! x = embedding[token]
+//! x = embedding[token]  (+ position_embedding[position])
 //! per layer:  x += O · attention(rope(Q·n, K·n), V·n)          n = norm(x)
-//!             x += Down · (silu(Gate·n) · (Up·n))              n = norm(x)
+//!             x += Down · (f(Gate·n) · (Up·n))                 n = norm(x)
 //! logits = Head · norm(x)
 //! ```
+//!
+//! What the recipe leaves out is left out: the rotation, the gate (then `f(Up·n)`), the biases that
+//! follow each product but the head's.
 //!
 //! A [`Pass`] knows which stage of which layer is next, and how far into it: matrices advance by
 //! bands, attention by heads, the rest by whole stages of O(batch · width).
 
 use super::attention::{Query, attend};
-use super::linear::{Input, Output, Store, linear};
+use super::linear::{Input, Output, Projection, Store, linear};
 use super::quantize::{quantize, quantize_tokens};
 use super::workers::Workers;
 use super::{cache, feed_forward, norm, rope};
+use crate::format::recipe::{Norm, Positions};
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::Kernel;
-use crate::model::{Matrix, Model, Vector};
+use crate::model::Model;
 use crate::plan::{Buffers, Cutter, Inputs, KeepLogits, KvBuffers, Shape, Strips};
 
 /// What does not change during a pass.
@@ -97,7 +101,7 @@ impl Pass {
                 self.next(Stage::AttentionNorm)
             }
             Stage::AttentionNorm => {
-                self.norm(cx, buffers, cx.model.vector(Role::AttentionNorm, layer));
+                self.norm_rows(cx, buffers, Role::AttentionNorm, 0, tokens);
                 self.next(Stage::Query)
             }
             Stage::Query => self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key),
@@ -123,14 +127,15 @@ impl Pass {
                 self.multiply_add(cx, buffers, Role::AttentionOutput, budget, next)
             }
             Stage::FeedForwardNorm => {
-                self.norm(cx, buffers, cx.model.vector(Role::FeedForwardNorm, layer));
-                self.next(Stage::Gate)
+                self.norm_rows(cx, buffers, Role::FeedForwardNorm, 0, tokens);
+                self.next(if shape.recipe.ungated { Stage::Up } else { Stage::Gate })
             }
             Stage::Gate => {
                 self.multiply(cx, buffers, Role::Gate, (0, shape.ffn), budget, Stage::Up)
             }
             Stage::Up => {
-                let out = (shape.ffn * shape.batch, shape.ffn);
+                let behind_gate = if shape.recipe.ungated { 0 } else { shape.ffn * shape.batch };
+                let out = (behind_gate, shape.ffn);
                 self.multiply(cx, buffers, Role::Up, out, budget, Stage::Activation)
             }
             Stage::Activation => {
@@ -146,7 +151,7 @@ impl Pass {
             }
             Stage::FinalNorm => {
                 let rows = self.logit_rows(shape);
-                self.norm_rows(cx, buffers, cx.model.final_norm(), tokens - rows, rows);
+                self.norm_rows(cx, buffers, Role::FinalNorm, tokens - rows, rows);
                 self.next(Stage::Head)
             }
             Stage::Head => self.head(cx, buffers, budget),
@@ -167,23 +172,33 @@ impl Pass {
         for (&token, row) in buffers.tokens.iter().zip(rows).take(self.tokens) {
             embedding.row(usize::try_from(token).unwrap_or(usize::MAX), row);
         }
-        let rotations = buffers.rotary.chunks_exact_mut(rotary_dims.max(1));
-        for (position, out) in (self.position..).zip(rotations).take(self.tokens) {
-            let position = u32::try_from(position).unwrap_or(u32::MAX);
-            rope::rotations(cx.model.rotary(), position, out);
+        match cx.shape.recipe.positions {
+            Positions::Rotary => {
+                let rotations = buffers.rotary.chunks_exact_mut(rotary_dims.max(1));
+                for (position, out) in (self.position..).zip(rotations).take(self.tokens) {
+                    let position = u32::try_from(position).unwrap_or(u32::MAX);
+                    rope::rotations(cx.model.rotary(), position, out);
+                }
+            }
+            Positions::Learned => {
+                let positions = cx.model.position_embedding();
+                let scratch = buffers.input.floats.get_mut(..hidden).unwrap_or_default();
+                let rows = buffers.residual.chunks_exact_mut(hidden.max(1));
+                for (position, row) in (self.position..).zip(rows).take(self.tokens) {
+                    positions.row(position, scratch);
+                    row.iter_mut().zip(&*scratch).for_each(|(x, p)| *x += p);
+                }
+            }
         }
     }
 
-    fn norm(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, gain: Vector<'_>) {
-        self.norm_rows(cx, buffers, gain, 0, self.tokens);
-    }
-
-    /// Normalizes `count` tokens from `first` on into the input of the next matrix.
+    /// Normalizes `count` tokens from `first` on into the input of the next matrix. `role` is the
+    /// norm's gain.
     fn norm_rows(
         &self,
         cx: &Context<'_>,
         buffers: &mut Buffers<Cutter<'_>>,
-        gain: Vector<'_>,
+        role: Role,
         first: usize,
         count: usize,
     ) {
@@ -191,7 +206,12 @@ impl Pass {
         let cols = hidden.next_multiple_of(BLOCK);
         let rows = first * hidden..(first + count) * hidden;
         let x = buffers.residual.get(rows).unwrap_or_default();
-        norm::rms_norm(x, hidden, gain, cx.shape.recipe.norm_epsilon, buffers.input.floats, cols);
+        let rows = norm::Rows { x, hidden, out: buffers.input.floats, out_cols: cols };
+        let (gain, epsilon) = (cx.model.vector(role, self.layer), cx.shape.recipe.norm_epsilon);
+        match (cx.shape.recipe.norm, cx.model.bias(role, self.layer)) {
+            (Norm::Layer, Some(bias)) => norm::layer_norm(rows, gain, bias, epsilon),
+            _ => norm::rms_norm(rows, gain, epsilon),
+        }
         self.quantize(cx.shape, buffers, count, hidden);
     }
 
@@ -222,11 +242,11 @@ impl Pass {
         budget: u64,
         next: Stage,
     ) -> u64 {
-        let matrix = cx.model.matrix(role, self.layer);
-        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
+        let projection = self.projection(cx, role);
+        let input = Input::new(&buffers.input, projection.matrix.padded_cols(), self.tokens);
         let values = buffers.output.get_mut(offset..offset + cols * self.tokens);
         let output = Output { values: values.unwrap_or_default(), stride: cols, store: Store::Set };
-        self.bands(cx, &matrix, input, output, budget, next)
+        self.bands(cx, &projection, input, output, budget, next)
     }
 
     /// The same, added to the residual stream.
@@ -238,12 +258,12 @@ impl Pass {
         budget: u64,
         next: Stage,
     ) -> u64 {
-        let matrix = cx.model.matrix(role, self.layer);
+        let projection = self.projection(cx, role);
         let stride = cx.shape.hidden;
-        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
+        let input = Input::new(&buffers.input, projection.matrix.padded_cols(), self.tokens);
         let values = buffers.residual.get_mut(..stride * self.tokens);
         let output = Output { values: values.unwrap_or_default(), stride, store: Store::Add };
-        self.bands(cx, &matrix, input, output, budget, next)
+        self.bands(cx, &projection, input, output, budget, next)
     }
 
     fn head(&mut self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, budget: u64) -> u64 {
@@ -252,23 +272,31 @@ impl Pass {
         let input = Input::new(&buffers.input, matrix.padded_cols(), rows);
         let values = buffers.logits.get_mut(..stride * rows);
         let output = Output { values: values.unwrap_or_default(), stride, store: Store::Set };
-        self.bands(cx, &matrix, input, output, budget, Stage::Done)
+        let projection = Projection { matrix, bias: None };
+        self.bands(cx, &projection, input, output, budget, Stage::Done)
     }
 
-    /// The bands of `matrix` that the budget allows; when they are all done, on to `next`.
+    /// The matrix of that role in this layer, and its bias.
+    fn projection<'m>(&self, cx: &Context<'m>, role: Role) -> Projection<'m> {
+        let (matrix, bias) = (cx.model.matrix(role, self.layer), cx.model.bias(role, self.layer));
+        Projection { matrix, bias }
+    }
+
+    /// The bands of `projection` that the budget allows; when they are all done, on to `next`.
     fn bands(
         &mut self,
         cx: &Context<'_>,
-        matrix: &Matrix<'_>,
+        projection: &Projection<'_>,
         input: Input<'_>,
         output: Output<'_>,
         budget: u64,
         next: Stage,
     ) -> u64 {
+        let matrix = &projection.matrix;
         let per_band = (matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
         let start = self.cursor;
         let end = start.saturating_add(pieces(budget, per_band)).min(matrix.bands());
-        linear(cx.kernel, cx.workers, matrix, start..end, input, output);
+        linear(cx.kernel, cx.workers, projection, start..end, input, output);
         self.cursor = end;
         if end == matrix.bands() {
             self.next(next);
@@ -284,12 +312,16 @@ impl Pass {
         let (queries, rest) =
             buffers.output.split_at_mut_checked(query * shape.batch).unwrap_or_default();
         let (keys, values) = rest.split_at_mut_checked(kv * shape.batch).unwrap_or_default();
-        let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
-        let tokens = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv));
-        let tokens = tokens.zip(values.chunks_exact(kv)).zip(rotations).take(self.tokens);
-        for (position, (((query, key), value), rotations)) in (self.position..).zip(tokens) {
-            rope::rotate(query, shape.head_dim, rotations);
-            rope::rotate(key, shape.head_dim, rotations);
+        if shape.recipe.positions == Positions::Rotary {
+            let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
+            let tokens = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv));
+            for ((query, key), rotations) in tokens.zip(rotations).take(self.tokens) {
+                rope::rotate(query, shape.head_dim, rotations);
+                rope::rotate(key, shape.head_dim, rotations);
+            }
+        }
+        let tokens = keys.chunks_exact(kv).zip(values.chunks_exact(kv)).take(self.tokens);
+        for (position, (key, value)) in (self.position..).zip(tokens) {
             cache::store(&mut buffers.cache, shape, layer, position, key, value);
         }
         if matches!(buffers.cache, KvBuffers::Int8 { .. }) {
@@ -356,9 +388,18 @@ impl Pass {
 
     fn activation(&self, shape: &Shape, buffers: &mut Buffers<Cutter<'_>>) {
         let (ffn, cols) = (shape.ffn, shape.ffn.next_multiple_of(BLOCK));
-        let (gate, up) = buffers.output.split_at_checked(ffn * shape.batch).unwrap_or_default();
-        let gate = gate.get(..ffn * self.tokens).unwrap_or_default();
-        feed_forward::swiglu(gate, up, ffn, buffers.input.floats, cols);
+        let recipe = &shape.recipe;
+        let (gate, up) = match recipe.ungated {
+            true => (None, &*buffers.output),
+            false => {
+                let both = buffers.output.split_at_checked(ffn * shape.batch);
+                let (gate, up) = both.unwrap_or_default();
+                (Some(gate), up)
+            }
+        };
+        let up = up.get(..ffn * self.tokens).unwrap_or_default();
+        let out = &mut *buffers.input.floats;
+        feed_forward::activate(recipe.activation, gate, up, ffn, out, cols);
         self.quantize(shape, buffers, self.tokens, ffn);
     }
 }

@@ -6,8 +6,79 @@ use crate::error::FormatErrorKind;
 /// Bytes of the recipe section.
 pub const LEN: usize = 64;
 
-/// A decoder of pre-norm residual blocks: RMSNorm, grouped-query attention with rotary positions,
-/// RMSNorm, a SiLU-gated feed-forward.
+/// How a token's vector is normalized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Norm {
+    /// By its root mean square, then a gain (arXiv 1910.07467).
+    #[default]
+    Rms,
+    /// Centred, by its standard deviation, then a gain and a bias (arXiv 1607.06450).
+    Layer,
+}
+
+impl Norm {
+    /// All kinds; the number in the file is the place here.
+    pub const ALL: [Self; 2] = [Self::Rms, Self::Layer];
+
+    /// The name that tables use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rms => "RMSNorm",
+            Self::Layer => "LayerNorm",
+        }
+    }
+}
+
+/// How a token's position comes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Positions {
+    /// Queries and keys are rotated (RoFormer, arXiv 2104.09864).
+    #[default]
+    Rotary,
+    /// A trained vector per position is added to the token's embedding.
+    Learned,
+}
+
+impl Positions {
+    /// All kinds; the number in the file is the place here.
+    pub const ALL: [Self; 2] = [Self::Rotary, Self::Learned];
+
+    /// The name that tables use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rotary => "rotary",
+            Self::Learned => "learned",
+        }
+    }
+}
+
+/// The function in the middle of the feed-forward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// x · sigmoid(x).
+    #[default]
+    Silu,
+    /// x · Φ(x), Φ the normal distribution's (arXiv 1606.08415).
+    GeluErf,
+    /// The same with Φ approximated by a tanh.
+    GeluTanh,
+}
+
+impl Activation {
+    /// All functions; the number in the file is the place here.
+    pub const ALL: [Self; 3] = [Self::Silu, Self::GeluErf, Self::GeluTanh];
+
+    /// The name that tables use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Silu => "SiLU",
+            Self::GeluErf => "GELU",
+            Self::GeluTanh => "GELU (tanh)",
+        }
+    }
+}
+
+/// A decoder of pre-norm residual blocks: a norm, grouped-query attention, a norm, a feed-forward.
 ///
 /// Values are within the bounds that [`Recipe::check`] states; a recipe inside a
 /// [`crate::Model`] has passed it.
@@ -31,11 +102,40 @@ pub struct Recipe {
     pub context: u32,
     /// The first this many dimensions of a query or key head are rotated, dimension i with
     /// i + `rotary_dims`/2 (RoFormer, arXiv 2104.09864, in the half-split form); even, ≤ `head_dim`.
+    /// 0 where positions are not rotary.
     pub rotary_dims: u32,
-    /// Added to the mean square in RMSNorm.
+    /// Added to the mean square, or the variance, in a norm.
     pub norm_epsilon: f32,
     /// Whether the head is the token embedding.
     pub tied_head: bool,
+    /// The norms.
+    pub norm: Norm,
+    /// The positions.
+    pub positions: Positions,
+    /// The feed-forward's function.
+    pub activation: Activation,
+    /// Whether the feed-forward is `down(f(up(x)))`, without a gate: else `down(f(gate(x)) · up(x))`.
+    pub ungated: bool,
+    /// Whether every projection of a layer has a bias.
+    pub biases: bool,
+}
+
+const NO_OR_YES: [bool; 2] = [false, true];
+
+/// A byte that chooses among `all`: the place of the value there.
+fn choice<T: Copy + PartialEq>(
+    walk: &mut impl Fields,
+    value: &mut T,
+    all: &[T],
+    name: &'static str,
+    expected: &'static str,
+) -> Result<(), FormatErrorKind> {
+    let place = all.iter().position(|other| other == value);
+    let mut byte = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX);
+    walk.u8(&mut byte)?;
+    let found = FormatErrorKind::Field { name, found: byte.into(), expected };
+    *value = all.get(usize::from(byte)).copied().ok_or(found)?;
+    Ok(())
 }
 
 impl Record<LEN> for Recipe {
@@ -50,21 +150,13 @@ impl Record<LEN> for Recipe {
         walk.u32(&mut self.context)?;
         walk.u32(&mut self.rotary_dims)?;
         walk.f32(&mut self.norm_epsilon)?;
-        let mut tied = u8::from(self.tied_head);
-        walk.u8(&mut tied)?;
-        self.tied_head = match tied {
-            0 => false,
-            1 => true,
-            found => {
-                let expected = "0 or 1";
-                return Err(FormatErrorKind::Field {
-                    name: "tied_head",
-                    found: found.into(),
-                    expected,
-                });
-            }
-        };
-        walk.reserved::<23>()
+        choice(walk, &mut self.tied_head, &NO_OR_YES, "tied_head", "0 or 1")?;
+        choice(walk, &mut self.norm, &Norm::ALL, "norm", "0 or 1")?;
+        choice(walk, &mut self.positions, &Positions::ALL, "positions", "0 or 1")?;
+        choice(walk, &mut self.activation, &Activation::ALL, "activation", "0 to 2")?;
+        choice(walk, &mut self.ungated, &NO_OR_YES, "ungated", "0 or 1")?;
+        choice(walk, &mut self.biases, &NO_OR_YES, "biases", "0 or 1")?;
+        walk.reserved::<18>()
     }
 }
 
@@ -105,9 +197,14 @@ impl Recipe {
         )?;
         field("ffn", self.ffn, within(self.ffn, MAX_WIDTH), "1 to 131072")?;
         field("context", self.context, within(self.context, 1 << 24), "1 to 16777216")?;
-        let even = self.rotary_dims.is_multiple_of(2);
-        let rotary = even && within(self.rotary_dims, self.head_dim);
-        field("rotary_dims", self.rotary_dims, rotary, "even, 2 to head_dim")?;
+        let (rotary, expected) = match self.positions {
+            Positions::Rotary => {
+                let even = self.rotary_dims.is_multiple_of(2);
+                (even && within(self.rotary_dims, self.head_dim), "even, 2 to head_dim")
+            }
+            Positions::Learned => (self.rotary_dims == 0, "0 with learned positions"),
+        };
+        field("rotary_dims", self.rotary_dims, rotary, expected)?;
         let epsilon = (0.0..=1.0).contains(&self.norm_epsilon);
         field("norm_epsilon (bits)", self.norm_epsilon.to_bits(), epsilon, "a float from 0 to 1")
     }

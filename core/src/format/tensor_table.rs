@@ -6,7 +6,7 @@
 //! for readers of the file, and the parser insists that they agree.
 
 use super::encoding::Encoding;
-use super::recipe::Recipe;
+use super::recipe::{Norm, Positions, Recipe};
 use super::wire::{Fields, Record};
 use crate::error::FormatErrorKind;
 
@@ -20,76 +20,107 @@ pub enum Role {
     Embedding,
     /// Angle per position of each rotated pair, in turns / 2³² [rotary_dims / 2].
     Rotary,
+    /// Position embedding [context, hidden], where positions are learned.
+    PositionEmbedding,
     /// Gain of the norm before attention [hidden].
     AttentionNorm,
+    /// Bias of the norm before attention [hidden].
+    AttentionNormBias,
     /// Query projection [heads · head_dim, hidden].
     Query,
+    /// Its bias [heads · head_dim].
+    QueryBias,
     /// Key projection [kv_heads · head_dim, hidden].
     Key,
+    /// Its bias [kv_heads · head_dim].
+    KeyBias,
     /// Value projection [kv_heads · head_dim, hidden].
     Value,
+    /// Its bias [kv_heads · head_dim].
+    ValueBias,
     /// Attention's output projection [hidden, heads · head_dim].
     AttentionOutput,
+    /// Its bias [hidden].
+    AttentionOutputBias,
     /// Gain of the norm before the feed-forward [hidden].
     FeedForwardNorm,
-    /// The feed-forward's gate [ffn, hidden].
+    /// Bias of the norm before the feed-forward [hidden].
+    FeedForwardNormBias,
+    /// The feed-forward's gate [ffn, hidden], unless ungated.
     Gate,
+    /// Its bias [ffn].
+    GateBias,
     /// The feed-forward's up projection [ffn, hidden].
     Up,
+    /// Its bias [ffn].
+    UpBias,
     /// The feed-forward's down projection [hidden, ffn].
     Down,
+    /// Its bias [hidden].
+    DownBias,
     /// Gain of the norm before the head [hidden].
     FinalNorm,
-    /// Output projection [vocab_size, hidden].
+    /// Bias of the norm before the head [hidden].
+    FinalNormBias,
+    /// Output projection [vocab_size, hidden], unless tied.
     Head,
 }
 
 impl Role {
-    /// All roles.
-    pub const ALL: [Self; 13] = [
-        Self::Embedding,
-        Self::Rotary,
+    /// The tensors before the layers, in file order.
+    pub const FIRST: [Self; 3] = [Self::Embedding, Self::Rotary, Self::PositionEmbedding];
+
+    /// The tensors of a layer, in file order: those that some recipe has.
+    pub const LAYER: [Self; 18] = [
         Self::AttentionNorm,
+        Self::AttentionNormBias,
         Self::Query,
+        Self::QueryBias,
         Self::Key,
+        Self::KeyBias,
         Self::Value,
+        Self::ValueBias,
         Self::AttentionOutput,
+        Self::AttentionOutputBias,
         Self::FeedForwardNorm,
+        Self::FeedForwardNormBias,
         Self::Gate,
+        Self::GateBias,
         Self::Up,
+        Self::UpBias,
         Self::Down,
-        Self::FinalNorm,
-        Self::Head,
+        Self::DownBias,
     ];
 
-    /// The tensors of every layer, in file order.
-    pub const LAYER: [Self; 9] = [
-        Self::AttentionNorm,
-        Self::Query,
-        Self::Key,
-        Self::Value,
-        Self::AttentionOutput,
-        Self::FeedForwardNorm,
-        Self::Gate,
-        Self::Up,
-        Self::Down,
-    ];
+    /// The tensors behind the layers, in file order.
+    pub const LAST: [Self; 3] = [Self::FinalNorm, Self::FinalNormBias, Self::Head];
 
     /// The number in the file.
     pub fn id(self) -> u16 {
         match self {
             Self::Embedding => 1,
             Self::Rotary => 2,
+            Self::PositionEmbedding => 3,
             Self::AttentionNorm => 16,
+            Self::AttentionNormBias => 21,
             Self::Query => 17,
+            Self::QueryBias => 22,
             Self::Key => 18,
+            Self::KeyBias => 23,
             Self::Value => 19,
+            Self::ValueBias => 24,
             Self::AttentionOutput => 20,
+            Self::AttentionOutputBias => 25,
             Self::FeedForwardNorm => 32,
+            Self::FeedForwardNormBias => 36,
             Self::Gate => 33,
+            Self::GateBias => 37,
             Self::Up => 34,
+            Self::UpBias => 38,
             Self::Down => 35,
+            Self::DownBias => 39,
             Self::FinalNorm => 48,
+            Self::FinalNormBias => 50,
             Self::Head => 49,
         }
     }
@@ -99,17 +130,66 @@ impl Role {
         match self {
             Self::Embedding => "embedding",
             Self::Rotary => "rotary",
+            Self::PositionEmbedding => "position_embedding",
             Self::AttentionNorm => "attention_norm",
+            Self::AttentionNormBias => "attention_norm_bias",
             Self::Query => "query",
+            Self::QueryBias => "query_bias",
             Self::Key => "key",
+            Self::KeyBias => "key_bias",
             Self::Value => "value",
+            Self::ValueBias => "value_bias",
             Self::AttentionOutput => "attention_output",
+            Self::AttentionOutputBias => "attention_output_bias",
             Self::FeedForwardNorm => "feed_forward_norm",
+            Self::FeedForwardNormBias => "feed_forward_norm_bias",
             Self::Gate => "gate",
+            Self::GateBias => "gate_bias",
             Self::Up => "up",
+            Self::UpBias => "up_bias",
             Self::Down => "down",
+            Self::DownBias => "down_bias",
             Self::FinalNorm => "final_norm",
+            Self::FinalNormBias => "final_norm_bias",
             Self::Head => "head",
+        }
+    }
+
+    /// Whether a model of that recipe has it (in every layer, where it is a layer's).
+    pub fn is_in(self, recipe: &Recipe) -> bool {
+        match self {
+            Self::Rotary => recipe.positions == Positions::Rotary,
+            Self::PositionEmbedding => recipe.positions == Positions::Learned,
+            Self::AttentionNormBias | Self::FeedForwardNormBias | Self::FinalNormBias => {
+                recipe.norm == Norm::Layer
+            }
+            Self::QueryBias
+            | Self::KeyBias
+            | Self::ValueBias
+            | Self::AttentionOutputBias
+            | Self::UpBias
+            | Self::DownBias => recipe.biases,
+            Self::Gate => !recipe.ungated,
+            Self::GateBias => recipe.biases && !recipe.ungated,
+            Self::Head => !recipe.tied_head,
+            _ => true,
+        }
+    }
+
+    /// The bias that a projection, or the gain of a norm, may have beside it.
+    pub fn bias(self) -> Option<Self> {
+        match self {
+            Self::AttentionNorm => Some(Self::AttentionNormBias),
+            Self::Query => Some(Self::QueryBias),
+            Self::Key => Some(Self::KeyBias),
+            Self::Value => Some(Self::ValueBias),
+            Self::AttentionOutput => Some(Self::AttentionOutputBias),
+            Self::FeedForwardNorm => Some(Self::FeedForwardNormBias),
+            Self::Gate => Some(Self::GateBias),
+            Self::Up => Some(Self::UpBias),
+            Self::Down => Some(Self::DownBias),
+            Self::FinalNorm => Some(Self::FinalNormBias),
+            _ => None,
         }
     }
 
@@ -119,11 +199,22 @@ impl Role {
         match self {
             Self::Embedding | Self::Head => (recipe.vocab_size, hidden),
             Self::Rotary => (1, recipe.rotary_dims / 2),
-            Self::AttentionNorm | Self::FeedForwardNorm | Self::FinalNorm => (1, hidden),
+            Self::PositionEmbedding => (recipe.context, hidden),
+            Self::AttentionNorm
+            | Self::AttentionNormBias
+            | Self::AttentionOutputBias
+            | Self::FeedForwardNorm
+            | Self::FeedForwardNormBias
+            | Self::DownBias
+            | Self::FinalNorm
+            | Self::FinalNormBias => (1, hidden),
             Self::Query => (recipe.query_dim(), hidden),
+            Self::QueryBias => (1, recipe.query_dim()),
             Self::Key | Self::Value => (recipe.kv_dim(), hidden),
+            Self::KeyBias | Self::ValueBias => (1, recipe.kv_dim()),
             Self::AttentionOutput => (hidden, recipe.query_dim()),
             Self::Gate | Self::Up => (ffn, hidden),
+            Self::GateBias | Self::UpBias => (1, ffn),
             Self::Down => (hidden, ffn),
         }
     }
@@ -132,8 +223,17 @@ impl Role {
     pub fn vector_encoding(self) -> Option<Encoding> {
         match self {
             Self::Rotary => Some(Encoding::Turns),
-            Self::AttentionNorm | Self::FeedForwardNorm | Self::FinalNorm => Some(Encoding::Vector),
-            _ => None,
+            Self::Embedding
+            | Self::PositionEmbedding
+            | Self::Query
+            | Self::Key
+            | Self::Value
+            | Self::AttentionOutput
+            | Self::Gate
+            | Self::Up
+            | Self::Down
+            | Self::Head => None,
+            _ => Some(Encoding::Vector),
         }
     }
 }
@@ -195,10 +295,56 @@ impl Entry {
 
 /// The tensors of a model of that recipe, in file order, with their layers.
 pub fn expected(recipe: &Recipe) -> impl Iterator<Item = (Role, u32)> + use<> {
-    let head = (!recipe.tied_head).then_some((Role::Head, 0));
-    [(Role::Embedding, 0), (Role::Rotary, 0)]
-        .into_iter()
-        .chain((0..recipe.layers).flat_map(|layer| Role::LAYER.map(|role| (role, layer))))
-        .chain([(Role::FinalNorm, 0)])
-        .chain(head)
+    let recipe = *recipe;
+    let has = move |(role, _): &(Role, u32)| role.is_in(&recipe);
+    let layers = (0..recipe.layers).flat_map(|layer| Role::LAYER.map(|role| (role, layer)));
+    let (first, last) = (Role::FIRST.map(|role| (role, 0)), Role::LAST.map(|role| (role, 0)));
+    first.into_iter().chain(layers).chain(last).filter(has)
+}
+
+/// The index of a tensor in the table, [`expected`] turned around; `None` where there is no such.
+pub fn place(recipe: &Recipe, role: Role, layer: u32) -> Option<usize> {
+    let count = |roles: &[Role]| roles.iter().filter(|role| role.is_in(recipe)).count();
+    let within = |roles: &[Role]| {
+        roles.iter().filter(|role| role.is_in(recipe)).position(|&other| other == role)
+    };
+    if let Some(place) = within(&Role::FIRST) {
+        return Some(place);
+    }
+    let (place, layers) = match within(&Role::LAYER) {
+        Some(place) if layer < recipe.layers => (place, layer),
+        Some(_) => return None,
+        None => (within(&Role::LAST)?, recipe.layers),
+    };
+    let before = usize::try_from(layers).ok()?.checked_mul(count(&Role::LAYER))?;
+    before.checked_add(place)?.checked_add(count(&Role::FIRST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tensor_of_every_recipe_has_its_place() {
+        for bits in 0..32u32 {
+            let flag = |bit: u32| bits & (1 << bit) != 0;
+            let recipe = Recipe {
+                layers: 3,
+                tied_head: flag(0),
+                norm: if flag(1) { Norm::Layer } else { Norm::Rms },
+                positions: if flag(2) { Positions::Learned } else { Positions::Rotary },
+                ungated: flag(3),
+                biases: flag(4),
+                ..Recipe::default()
+            };
+            for (index, (role, layer)) in expected(&recipe).enumerate() {
+                assert_eq!(place(&recipe, role, layer), Some(index), "{role:?} {layer}");
+            }
+            assert_eq!(place(&recipe, Role::Query, 3), None);
+            let all = Role::FIRST.into_iter().chain(Role::LAYER).chain(Role::LAST);
+            for role in all.filter(|role| !role.is_in(&recipe)) {
+                assert_eq!(place(&recipe, role, 0), None, "{role:?}");
+            }
+        }
+    }
 }

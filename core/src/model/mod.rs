@@ -145,14 +145,15 @@ impl<'a> Model<'a> {
         self.matrix(Role::Embedding, 0)
     }
 
-    /// Angle per position of each rotated pair, in turns / 2³² [rotary_dims / 2].
-    pub fn rotary(&self) -> Vector<'a> {
-        self.vector(Role::Rotary, 0)
+    /// Position embedding [context, hidden]; empty unless positions are learned.
+    pub fn position_embedding(&self) -> Matrix<'a> {
+        self.matrix(Role::PositionEmbedding, 0)
     }
 
-    /// Gain of the last norm [hidden].
-    pub fn final_norm(&self) -> Vector<'a> {
-        self.vector(Role::FinalNorm, 0)
+    /// Angle per position of each rotated pair, in turns / 2³² [rotary_dims / 2]; empty unless
+    /// positions are rotary.
+    pub fn rotary(&self) -> Vector<'a> {
+        self.vector(Role::Rotary, 0)
     }
 
     /// Output projection [vocab_size, hidden]: the embedding, where that is tied.
@@ -170,8 +171,15 @@ impl<'a> Model<'a> {
         Vector::new(&self.tensor(role, layer))
     }
 
+    /// The bias beside a projection or a norm's gain; `None` where the recipe has none.
+    pub fn bias(&self, role: Role, layer: u32) -> Option<Vector<'a>> {
+        let bias = role.bias().filter(|bias| bias.is_in(&self.recipe))?;
+        Some(self.vector(bias, layer))
+    }
+
     fn tensor(&self, role: Role, layer: u32) -> Tensor<'a> {
-        let raw = place(&self.recipe, role, layer).and_then(|index| self.entries.get(index));
+        let raw = tensor_table::place(&self.recipe, role, layer)
+            .and_then(|index| self.entries.get(index));
         self.tensor_of(role, layer, raw.unwrap_or(&[0; tensor_table::ENTRY_LEN]))
     }
 
@@ -185,22 +193,6 @@ impl<'a> Model<'a> {
             rows: entry.rows,
             cols: entry.cols,
             bytes: self.weights.get(range).unwrap_or_default(),
-        }
-    }
-}
-
-/// The index of a tensor in the table: [`tensor_table::expected`] turned around.
-fn place(recipe: &Recipe, role: Role, layer: u32) -> Option<usize> {
-    let layers = usize::try_from(recipe.layers).ok()?.checked_mul(Role::LAYER.len())?;
-    match role {
-        Role::Embedding => Some(0),
-        Role::Rotary => Some(1),
-        Role::FinalNorm => layers.checked_add(2),
-        Role::Head => layers.checked_add(3),
-        _ => {
-            let within = Role::LAYER.iter().position(|&other| other == role)?;
-            let before = usize::try_from(layer).ok()?.checked_mul(Role::LAYER.len())?;
-            before.checked_add(within)?.checked_add(2)
         }
     }
 }

@@ -73,6 +73,16 @@ impl<'a> Vector<'a> {
         self.0.iter().map(|raw| f32::from_le_bytes(*raw))
     }
 
+    /// The values for the rows of band `index` of a matrix; zeros past the end.
+    pub fn band(&self, index: usize) -> [f32; BAND_ROWS] {
+        let values = self.0.get(index.saturating_mul(BAND_ROWS)..).unwrap_or_default();
+        let mut band = [0.0; BAND_ROWS];
+        for (value, raw) in band.iter_mut().zip(values) {
+            *value = f32::from_le_bytes(*raw);
+        }
+        band
+    }
+
     /// Its values as angles per position, in turns / 2³².
     pub fn turns(&self) -> impl Iterator<Item = u32> + 'a {
         self.0.iter().map(|raw| u32::from_le_bytes(*raw))

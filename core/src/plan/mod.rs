@@ -312,7 +312,7 @@ pub(crate) struct Buffers<C: Carver> {
     pub(crate) residual: C::Slice<f32>,
     /// What goes into the next matrix.
     pub(crate) input: Inputs<C>,
-    /// What comes out of matrices: query, key and value, or gate and up.
+    /// What comes out of matrices: query, key and value, or gate (where there is one) and up.
     pub(crate) output: C::Slice<f32>,
     /// Attention scores [workers, context].
     pub(crate) scores: C::Slice<f32>,
@@ -327,7 +327,8 @@ impl<C: Carver> Buffers<C> {
     fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
         let &Shape { batch, context, hidden, .. } = shape;
         let attention = shape.kv_dim.checked_mul(2)?.checked_add(shape.query_dim)?;
-        let output = attention.max(shape.ffn.checked_mul(2)?);
+        let middle = if shape.recipe.ungated { 1 } else { 2 };
+        let output = attention.max(shape.ffn.checked_mul(middle)?);
         let logit_rows = if shape.logits == KeepLogits::All { batch } else { 1 };
         let part = Part::Activations;
         Some(Self {

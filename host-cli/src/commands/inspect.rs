@@ -55,6 +55,11 @@ struct RecipeFields {
     rotary_dims: u32,
     norm_epsilon: f32,
     tied_head: bool,
+    norm: &'static str,
+    positions: &'static str,
+    activation: &'static str,
+    ungated: bool,
+    biases: bool,
 }
 
 #[derive(Serialize)]
@@ -143,7 +148,8 @@ impl Contents {
         format!(
             "{} bytes, {} parameters, {:.3} bpw\n\n\
              recipe: vocabulary {}, hidden {}, layers {}, heads {} × {} (key/value {}), ffn {}, \
-             context {}, rotary dimensions {}, norm epsilon {:e}, {} head\n\
+             context {}, rotary dimensions {}, norm epsilon {:e}, {} head, {}, {} positions, \
+             {} {} feed-forward, {} biases\n\
              tokenizer: {tokenizer}\n\
              chat template: {}\n\
              metadata: {}\n\n{sections}\n\n{tensors}",
@@ -161,6 +167,11 @@ impl Contents {
             recipe.rotary_dims,
             recipe.norm_epsilon,
             if recipe.tied_head { "tied" } else { "separate" },
+            recipe.norm,
+            recipe.positions,
+            if recipe.ungated { "plain" } else { "gated" },
+            recipe.activation,
+            if recipe.biases { "with" } else { "no" },
             if self.chat_template { "yes" } else { "none" },
             print::harmless(&self.metadata.to_string()),
         )
@@ -186,6 +197,11 @@ impl RecipeFields {
             rotary_dims: recipe.rotary_dims,
             norm_epsilon: recipe.norm_epsilon,
             tied_head: recipe.tied_head,
+            norm: recipe.norm.name(),
+            positions: recipe.positions.name(),
+            activation: recipe.activation.name(),
+            ungated: recipe.ungated,
+            biases: recipe.biases,
         }
     }
 }

@@ -181,12 +181,14 @@ fn metadata(architecture: &Architecture, located: &[Located<'_>], quant: Quant) 
     dtypes.sort();
     dtypes.dedup();
     let dtypes: Vec<_> = dtypes.iter().map(|dtype| dtype.name()).collect();
-    serde_json::json!({
+    let mut facts = serde_json::json!({
         "architecture": architecture.name,
         "quantization": quant.name(),
         "source_dtype": dtypes.join("+"),
-        "rope_theta": architecture.rope_theta,
         "converter": concat!("acorn ", env!("CARGO_PKG_VERSION")),
-    })
-    .to_string()
+    });
+    if let Some(theta) = architecture.rope_theta {
+        facts["rope_theta"] = theta.into();
+    }
+    facts.to_string()
 }

@@ -53,7 +53,7 @@ pub(super) fn write(
 fn write_vector(sink: &mut Sink<'_>, stored: &Stored<'_>, entry: &Entry) -> Result<(), Error> {
     let cols = entry.cols as usize;
     let mut raw = vec![0; cols * stored.dtype.size() as usize];
-    stored.read(0, &mut raw)?;
+    stored.read_vector(&mut raw)?;
     let mut values = vec![0.0; cols];
     stored.dtype.decode(&raw, &mut values);
     refuse_not_finite(&values, 0).map_err(|bad| bad.error(stored, None))?;
@@ -76,7 +76,7 @@ fn write_matrix(
     for first in (0..entry.rows as usize).step_by(piece_rows) {
         let rows = piece_rows.min(entry.rows as usize - first);
         raw.resize(rows * shape.row_len, 0);
-        stored.read((first * shape.row_len) as u64, &mut raw)?;
+        stored.read_rows(first, shape.cols, &mut raw)?;
         packed.clear();
         packed.resize(rows.div_ceil(BAND_ROWS) * shape.band_len, 0);
         let distances = shape.quantize_all(&raw, &mut packed, cores).map_err(|bad| {
@@ -100,8 +100,8 @@ struct Bad {
 impl Bad {
     fn error(self, stored: &Stored<'_>, cols: Option<usize>) -> Error {
         let place = match cols {
-            Some(cols) => format!("[{}, {}]", self.index / cols, self.index % cols),
-            None => format!("[{}]", self.index),
+            Some(cols) => stored.place(self.index / cols, self.index % cols),
+            None => stored.vector_place(self.index),
         };
         let problem = format!(
             "holds {} at {place}: only finite numbers can be converted (a damaged download, or training that diverged)",

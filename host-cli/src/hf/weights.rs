@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use acorn_core::format::tensor_table::{self, Role};
 use serde::Deserialize;
 
-use super::Architecture;
 use super::safetensors::{Dtype, Listed, Shard};
+use super::{Architecture, Source};
 use crate::error::Error;
 
 const SINGLE: &str = "model.safetensors";
@@ -24,8 +24,27 @@ pub struct Weights {
     shards: Vec<Shard>,
 }
 
-/// Tensors that no role has taken yet.
-type Rest<'a> = BTreeMap<&'a str, (&'a Shard, &'a Listed)>;
+/// A tensor of a file.
+type Found<'a> = (&'a Shard, &'a Listed);
+
+/// All tensors by name, and which of them some role has taken.
+#[derive(Default)]
+struct All<'a> {
+    tensors: BTreeMap<&'a str, Found<'a>>,
+    taken: BTreeSet<&'a str>,
+}
+
+impl<'a> All<'a> {
+    /// Takes the tensor `name`, or the one without `prefix`. A tensor of several parts is taken by
+    /// several roles.
+    fn take(&mut self, name: &str, prefix: &str) -> Option<(String, Found<'a>)> {
+        let short = name.strip_prefix(prefix).unwrap_or(name);
+        let (name, found) =
+            [name, short].into_iter().find_map(|name| self.tensors.get_key_value(name))?;
+        self.taken.insert(name);
+        Some(((*name).to_owned(), *found))
+    }
+}
 
 /// A tensor of the model, and where its numbers come from.
 #[derive(Debug)]
@@ -45,6 +64,11 @@ pub struct Stored<'a> {
     pub name: String,
     /// The type of its numbers.
     pub dtype: Dtype,
+    /// See [`Source::transposed`].
+    transposed: bool,
+    /// Its first row (of a vector: number) in the tensor, and how many the tensor has.
+    first: u64,
+    all: u64,
     listed: &'a Listed,
     shard: &'a Shard,
 }
@@ -55,11 +79,48 @@ impl Stored<'_> {
         &self.shard.path
     }
 
-    /// Reads `out.len()` bytes from byte `start` of the tensor on.
+    /// Reads the numbers of a vector.
     ///
     /// # Errors
     /// The file cannot be read, or has been shortened.
-    pub fn read(&self, start: u64, out: &mut [u8]) -> Result<(), Error> {
+    pub fn read_vector(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.read(self.first * self.dtype.size(), out)
+    }
+
+    /// Reads rows of `cols` numbers from row `first` on, as many as `out` takes. Where the file has
+    /// them as columns, a strip of each of its rows.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has been shortened.
+    pub fn read_rows(&self, first: usize, cols: usize, out: &mut [u8]) -> Result<(), Error> {
+        let size = self.dtype.size() as usize;
+        let first = self.first + first as u64;
+        let row_len = cols * size;
+        if !self.transposed {
+            return self.read(first * row_len as u64, out);
+        }
+        let mut strip = vec![0; out.len() / row_len * size];
+        for col in 0..cols {
+            self.read((col as u64 * self.all + first) * size as u64, &mut strip)?;
+            for (row, number) in out.chunks_exact_mut(row_len).zip(strip.chunks_exact(size)) {
+                row[col * size..(col + 1) * size].copy_from_slice(number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the file has the number at that row and column: its index there.
+    pub fn place(&self, row: usize, col: usize) -> String {
+        let row = row as u64 + self.first;
+        if self.transposed { format!("[{col}, {row}]") } else { format!("[{row}, {col}]") }
+    }
+
+    /// The same for a vector's number.
+    pub fn vector_place(&self, index: usize) -> String {
+        format!("[{}]", index as u64 + self.first)
+    }
+
+    fn read(&self, start: u64, out: &mut [u8]) -> Result<(), Error> {
         self.shard.read(self.listed, start, out)
     }
 }
@@ -116,23 +177,25 @@ impl Weights {
     /// # Errors
     /// A tensor is missing, comes twice, is unknown, or has another shape or type than expected.
     pub fn locate(&self, architecture: &Architecture) -> Result<Vec<Located<'_>>, Error> {
-        let mut rest = Rest::new();
+        let mut all = All::default();
         for shard in &self.shards {
             for (name, listed) in &shard.tensors {
-                if rest.insert(name, (shard, listed)).is_some() {
+                if all.tensors.insert(name, (shard, listed)).is_some() {
                     return Err(Error::tensor(&shard.path, name, "is in two files"));
                 }
             }
         }
         let mut located = Vec::new();
         for (role, layer) in tensor_table::expected(&architecture.recipe) {
-            let stored = match (architecture.tensor_name)(role, layer) {
+            let stored = match (architecture.source)(role, layer) {
                 None => None,
-                Some(name) => Some(self.take(&mut rest, name, role, architecture)?),
+                Some(source) => Some(self.take(&mut all, &source, role, architecture)?),
             };
             located.push(Located { role, layer, stored });
         }
-        match rest.iter().find(|(name, _)| !(architecture.harmless)(name)) {
+        let All { tensors, taken } = all;
+        let mut rest = tensors.iter().filter(|(name, _)| !taken.contains(*name));
+        match rest.find(|(name, _)| !(architecture.harmless)(name)) {
             None => Ok(located),
             Some((name, (shard, _))) => {
                 Err(Error::tensor(&shard.path, name, unknown(architecture)))
@@ -140,27 +203,28 @@ impl Weights {
         }
     }
 
-    /// Takes a tensor out of `rest`, its shape and type checked.
+    /// Takes a tensor, its shape and type checked.
     fn take<'a>(
         &'a self,
-        rest: &mut Rest<'a>,
-        name: String,
+        all: &mut All<'a>,
+        source: &Source,
         role: Role,
         architecture: &Architecture,
     ) -> Result<Stored<'a>, Error> {
         let tied = architecture.recipe.tied_head && role == Role::Embedding;
-        let twin = (architecture.tensor_name)(Role::Head, 0).filter(|_| tied);
-        let twin = twin.and_then(|twin| rest.remove(twin.as_str()).map(|found| (twin, found)));
-        let found = rest.remove(name.as_str());
+        let twin = (architecture.source)(Role::Head, 0).filter(|_| tied);
+        let twin = twin.and_then(|twin| all.take(&twin.name, architecture.prefix));
+        let found = all.take(&source.name, architecture.prefix);
         let expected = role.shape(&architecture.recipe);
         match (found, twin) {
-            (None, None) => Err(Error::tensor(&self.dir, &name, missing(role, tied))),
-            (Some(found), None) => Stored::check(name, role, expected, found),
+            (None, None) => Err(Error::tensor(&self.dir, &source.name, missing(role, tied))),
             // A tied pair may be saved under either name.
-            (None, Some((twin, found))) => Stored::check(twin, role, expected, found),
-            (Some(found), Some((twin, other))) => {
-                let stored = Stored::check(name, role, expected, found)?;
-                let twin = Stored::check(twin, role, expected, other)?;
+            (Some(found), None) | (None, Some(found)) => {
+                Stored::check(found, source, role, expected)
+            }
+            (Some(found), Some(twin)) => {
+                let stored = Stored::check(found, source, role, expected)?;
+                let twin = Stored::check(twin, source, role, expected)?;
                 if stored.dtype != twin.dtype || !stored.equals(&twin)? {
                     let problem = format!(
                         "differs from {}, but config.json ties the two: set tie_word_embeddings to \
@@ -177,14 +241,18 @@ impl Weights {
 
 impl<'a> Stored<'a> {
     fn check(
-        name: String,
+        (name, (shard, listed)): (String, Found<'a>),
+        source: &Source,
         role: Role,
         (rows, cols): (u32, u32),
-        (shard, listed): (&'a Shard, &'a Listed),
     ) -> Result<Self, Error> {
-        let expected = match role.vector_encoding() {
-            Some(_) => vec![u64::from(cols)],
-            None => vec![rows.into(), cols.into()],
+        let (rows, cols, parts) = (u64::from(rows), u64::from(cols), u64::from(source.parts));
+        let vector = role.vector_encoding().is_some();
+        let len = if vector { cols } else { rows };
+        let expected = match (vector, source.transposed) {
+            (true, _) => vec![cols * parts],
+            (false, false) => vec![rows * parts, cols],
+            (false, true) => vec![cols, rows * parts],
         };
         let found = &listed.shape;
         if *found != expected {
@@ -198,7 +266,8 @@ impl<'a> Stored<'a> {
             );
             return Err(Error::tensor(&shard.path, &name, problem));
         };
-        Ok(Self { name, dtype, listed, shard })
+        let (first, all) = (len * u64::from(source.part), len * parts);
+        Ok(Self { name, dtype, transposed: source.transposed, first, all, listed, shard })
     }
 
     /// Bytes in the file.

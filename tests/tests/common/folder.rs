@@ -78,6 +78,47 @@ impl Folder {
         folder
     }
 
+    /// One layer of GPT-2's shape, hidden 32, ffn 48, 2 heads, 11 tokens, 16 positions, tied, f32.
+    pub(crate) fn gpt2() -> Self {
+        let config = json!({
+            "architectures": ["GPT2LMHeadModel"],
+            "model_type": "gpt2",
+            "n_embd": 32,
+            "n_inner": 48,
+            "n_layer": 1,
+            "n_head": 2,
+            "n_positions": 16,
+            "n_ctx": 16,
+            "vocab_size": 11,
+            "activation_function": "gelu_new",
+        });
+        let mut folder = Self {
+            config: config.as_object().expect("an object").clone(),
+            tensors: BTreeMap::new(),
+        };
+        for (name, shape) in [
+            ("wte.weight", vec![11, 32]),
+            ("wpe.weight", vec![16, 32]),
+            ("ln_f.weight", vec![32]),
+            ("ln_f.bias", vec![32]),
+            ("h.0.ln_1.weight", vec![32]),
+            ("h.0.ln_1.bias", vec![32]),
+            ("h.0.attn.c_attn.weight", vec![32, 96]),
+            ("h.0.attn.c_attn.bias", vec![96]),
+            ("h.0.attn.c_proj.weight", vec![32, 32]),
+            ("h.0.attn.c_proj.bias", vec![32]),
+            ("h.0.ln_2.weight", vec![32]),
+            ("h.0.ln_2.bias", vec![32]),
+            ("h.0.mlp.c_fc.weight", vec![32, 48]),
+            ("h.0.mlp.c_fc.bias", vec![48]),
+            ("h.0.mlp.c_proj.weight", vec![48, 32]),
+            ("h.0.mlp.c_proj.bias", vec![32]),
+        ] {
+            folder.add(&format!("transformer.{name}"), &shape);
+        }
+        folder
+    }
+
     /// Adds an f32 tensor.
     pub(crate) fn add(&mut self, name: &str, shape: &[usize]) {
         let mut state =

@@ -4,5 +4,6 @@
 mod folder;
 
 mod damage;
+mod gpt2;
 mod refusals;
 mod round_trip;

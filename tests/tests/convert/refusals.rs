@@ -104,8 +104,8 @@ fn sizes_that_cannot_be() {
 
 #[test]
 fn architectures() {
-    let known = "LlamaForCausalLM, MistralForCausalLM";
-    refused_field("architectures", json!(["GPT2LMHeadModel"]), &["GPT2LMHeadModel", known]);
+    let known = "LlamaForCausalLM, MistralForCausalLM, GPT2LMHeadModel";
+    refused_field("architectures", json!(["BloomForCausalLM"]), &["BloomForCausalLM", known]);
     refused_field("architectures", json!([]), &[known]);
     refused_field("architectures", json!(7), &["array of texts"]);
     let mut mistral = Folder::tiny().with("architectures", json!(["MistralForCausalLM"]));
