@@ -85,7 +85,7 @@ impl Sampler {
         Ok(Self { options, random: SplitMix64(options.seed) })
     }
 
-    /// Chooses a token by `logits` [vocab_size], which are changed. `recent` are the tokens that the
+    /// Chooses a token by `logits` `[vocab_size]`, which are changed. `recent` are the tokens that the
     /// repeat penalty looks at, in any order. A NaN counts as impossible.
     pub fn sample(&mut self, logits: &mut [f32], recent: &[u32]) -> u32 {
         penalize(logits, recent, self.options.repeat_penalty);

@@ -1,7 +1,7 @@
 //! The forward pass over a plan's buffers: tokens in, logits out, nothing allocated.
 //!
 //! Reading order: `pass` (the maths, stage by stage) → `attention`, `feed_forward` → `linear` (the one
-//! door to the kernels) → `quantize`; `norm`, `rope`, `cache` beside them; [`workers`] lends threads.
+//! door to the kernels) → `quantize`; `norm`, `rope`, `cache` beside them; `workers` lends threads.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attention;
@@ -97,7 +97,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Feeds `tokens`, as many as fit the context, in passes of the plan's batch. Returns the logits
-    /// [vocab_size] after the last one.
+    /// `[vocab_size]` after the last one.
     ///
     /// # Errors
     /// No token, an unknown token, or more than the context has left: nothing is fed then.
@@ -110,7 +110,7 @@ impl<'a> Engine<'a> {
         Ok(self.logits())
     }
 
-    /// Feeds one token. Returns the logits [vocab_size] after it.
+    /// Feeds one token. Returns the logits `[vocab_size]` after it.
     ///
     /// # Errors
     /// An unknown token, or a full context: the token is not fed then.
@@ -157,14 +157,14 @@ impl<'a> Engine<'a> {
         Progress::Done
     }
 
-    /// The logits [vocab_size] of the last token fed; empty before any. A sampler may change them.
+    /// The logits `[vocab_size]` of the last token fed; empty before any. A sampler may change them.
     pub fn logits(&mut self) -> &mut [f32] {
         let vocab_size = self.shape.vocab_size;
         let end = self.rows * vocab_size;
         self.buffers.logits.get_mut(end.saturating_sub(vocab_size)..end).unwrap_or_default()
     }
 
-    /// The logits that the last pass left, a row [vocab_size] per token: all of the batch's with
+    /// The logits that the last pass left, a row `[vocab_size]` per token: all of the batch's with
     /// [`crate::plan::KeepLogits::All`], else the last one's.
     pub fn batch_logits(&self) -> impl Iterator<Item = &[f32]> {
         self.buffers.logits.chunks_exact(self.shape.vocab_size.max(1)).take(self.rows)

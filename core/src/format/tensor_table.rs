@@ -22,9 +22,9 @@ pub enum Role {
     Rotary,
     /// Position embedding [context, hidden], where positions are learned.
     PositionEmbedding,
-    /// Gain of the norm before attention [hidden].
+    /// Gain of the norm before attention `[hidden]`.
     AttentionNorm,
-    /// Bias of the norm before attention [hidden].
+    /// Bias of the norm before attention `[hidden]`.
     AttentionNormBias,
     /// Query projection [heads · head_dim, hidden].
     Query,
@@ -40,27 +40,27 @@ pub enum Role {
     ValueBias,
     /// Attention's output projection [hidden, heads · head_dim].
     AttentionOutput,
-    /// Its bias [hidden].
+    /// Its bias `[hidden]`.
     AttentionOutputBias,
-    /// Gain of the norm before the feed-forward [hidden].
+    /// Gain of the norm before the feed-forward `[hidden]`.
     FeedForwardNorm,
-    /// Bias of the norm before the feed-forward [hidden].
+    /// Bias of the norm before the feed-forward `[hidden]`.
     FeedForwardNormBias,
     /// The feed-forward's gate [ffn, hidden], unless ungated.
     Gate,
-    /// Its bias [ffn].
+    /// Its bias `[ffn]`.
     GateBias,
     /// The feed-forward's up projection [ffn, hidden].
     Up,
-    /// Its bias [ffn].
+    /// Its bias `[ffn]`.
     UpBias,
     /// The feed-forward's down projection [hidden, ffn].
     Down,
-    /// Its bias [hidden].
+    /// Its bias `[hidden]`.
     DownBias,
-    /// Gain of the norm before the head [hidden].
+    /// Gain of the norm before the head `[hidden]`.
     FinalNorm,
-    /// Bias of the norm before the head [hidden].
+    /// Bias of the norm before the head `[hidden]`.
     FinalNormBias,
     /// Output projection [vocab_size, hidden], unless tied.
     Head,

@@ -1,8 +1,8 @@
 //! Every size in memory: how many bytes an engine needs for model × context × batch, exactly,
 //! before anything is loaded.
 //!
-//! [`Buffers::carve`] lists the buffers once; a [`Counter`] walks the list to
-//! make the [`Plan`], an [`Cutter`] walks it to cut them out of the caller's buffer.
+//! `Buffers::carve` lists the buffers once; a `Counter` walks the list to
+//! make the [`Plan`], a `Cutter` walks it to cut them out of the caller's buffer.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

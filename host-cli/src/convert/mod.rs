@@ -1,7 +1,7 @@
 //! A Hugging Face folder becomes one `.acorn` file.
 //!
-//! All sizes are known before the first byte is written ([`layout`]); the tensors stream through in
-//! pieces ([`tensors`]), so the memory needed does not grow with the model. The same folder gives
+//! All sizes are known before the first byte is written (`layout`); the tensors stream through in
+//! pieces (`tensors`), so the memory needed does not grow with the model. The same folder gives
 //! the same bytes on every machine: no time, no path, no number of threads goes into the file.
 
 mod layout;

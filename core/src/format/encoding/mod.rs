@@ -3,7 +3,7 @@
 //! A matrix [rows, cols] is cut into **bands** of [`BAND_ROWS`] rows; the last one is filled up
 //! with zero rows, and every row with zero columns up to a multiple of [`BLOCK`]. A band is
 //! contiguous, holds all that its rows need (weights and scales), and lies in the file as kernels
-//! read it. The layouts of the bands are isolated in [`f32`], [`q8`] and [`q4`]: one file each,
+//! read it. The layouts of the bands are isolated in [`mod@f32`], [`q8`] and [`q4`]: one file each,
 //! packing and reading side by side.
 
 pub mod f32;
@@ -102,7 +102,7 @@ pub fn padded_cols(cols: u32) -> Option<u64> {
 /// One band of a matrix, as a kernel takes it.
 #[derive(Clone, Copy, Debug)]
 pub enum Band<'a> {
-    /// See [`f32`].
+    /// See [`mod@f32`].
     F32(f32::Band<'a>),
     /// See [`q8`].
     Q8(q8::Band<'a>),

@@ -80,11 +80,11 @@ pub struct Header {
     pub strip: Strip,
     /// Tokens.
     pub tokens: u32,
-    /// Begin of sequence, or [`NONE`].
+    /// Begin of sequence, or [`super::NONE`].
     pub bos: u32,
-    /// End of sequence, or [`NONE`].
+    /// End of sequence, or [`super::NONE`].
     pub eos: u32,
-    /// Unknown, or [`NONE`].
+    /// Unknown, or [`super::NONE`].
     pub unknown: u32,
     /// Bytes of all token texts.
     pub text_len: u32,

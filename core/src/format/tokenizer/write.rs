@@ -4,14 +4,14 @@ use super::{Added, Class, Header, Merge};
 use crate::error::FormatErrorKind;
 use crate::format::wire;
 
-/// What [`write`] puts into a section.
+/// What [`write()`] puts into a section.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Content<'a> {
-    /// The header; its counts are filled in by [`write`].
+    /// The header; its counts are filled in by [`write()`].
     pub header: Header,
     /// Each token's bytes.
     pub texts: &'a [&'a [u8]],
-    /// The token of each byte, or [`NONE`].
+    /// The token of each byte, or `[`NONE`]`.
     pub bytes: &'a [u32],
     /// Characters and their tokens, ascending.
     pub characters: &'a [(char, u32)],
