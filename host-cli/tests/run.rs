@@ -174,3 +174,45 @@ fn files_that_are_no_models_are_refused_by_every_command() {
         assert!(output.stdout.is_empty() && !out.exists());
     }
 }
+
+#[test]
+fn a_bundled_model_answers_without_options() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acorn"));
+        let output = command.args(args).env("ACORN_CACHE", cache.path()).output();
+        let output = output.expect("acorn runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let prompt = "turn the kitchen lights down to thirty percent";
+    let answer = "{\"action\":\"set\",\"device\":\"light\",\"room\":\"kitchen\",\"level\":30}\n";
+    // Greedy by the model's own wish, so the clock's seed changes nothing.
+    assert_eq!(run(&["run", "-p", prompt]), answer);
+    assert_eq!(run(&["run", "home", "-p", prompt]), answer);
+
+    // One file in the cache; a damaged one is made again.
+    let files: Vec<_> = std::fs::read_dir(cache.path()).expect("the cache").collect();
+    assert_eq!(files.len(), 1);
+    let file = files[0].as_ref().expect("a file").path();
+    let mut bytes = std::fs::read(&file).expect("its bytes");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).expect("the damage");
+    assert_eq!(run(&["run", "-p", prompt]), answer);
+}
+
+#[test]
+fn a_folder_is_converted_on_the_fly() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let dir = fixture().join("models/tiny-llama");
+    let run = |model: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acorn"));
+        let args = ["run", path(model), "-p", "KING", "--temp", "0", "-n", "20"];
+        let output = command.args(args).env("ACORN_CACHE", cache.path()).output();
+        text(&output.expect("acorn runs").stdout)
+    };
+    let (_folder, file) = model();
+    assert_eq!(run(&dir), run(&file));
+    assert_eq!(run(&dir), run(&file));
+}

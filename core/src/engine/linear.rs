@@ -97,6 +97,7 @@ fn band(
     store: Store,
 ) {
     let cols = input.cols.max(1);
+    let tile_cols = (cols * TILE).max(1);
     let mut put = |token: usize, mut values: Sums<f32>| {
         for (value, bias) in values.iter_mut().zip(bias.iter().flatten()) {
             *value += bias;
@@ -110,7 +111,7 @@ fn band(
     };
     match band {
         Band::F32(band) => {
-            for (tile, x) in input.floats.chunks(cols * TILE).enumerate() {
+            for (tile, x) in input.floats.chunks(tile_cols).enumerate() {
                 let mut sums = [Sums::default(); TILE];
                 (kernel.f32)(band.columns, x, &mut sums);
                 for (t, sums) in sums.into_iter().take(x.len() / cols).enumerate() {
@@ -119,7 +120,7 @@ fn band(
             }
         }
         Band::Q8(band) => {
-            let tiles = input.quants.chunks(cols * TILE).zip(input.scales.chunks(TILE));
+            let tiles = input.quants.chunks(tile_cols).zip(input.scales.chunks(TILE));
             for (tile, (x, scales)) in tiles.enumerate() {
                 let mut sums = [Sums::default(); TILE];
                 (kernel.q8)(band.groups, x, &mut sums);
@@ -129,8 +130,8 @@ fn band(
             }
         }
         Band::Q4(band) => {
-            let block_sums = input.block_sums.chunks(band.sub_scales.len().max(1) * TILE);
-            let tiles = input.quants.chunks(cols * TILE).zip(input.scales.chunks(TILE));
+            let block_sums = input.block_sums.chunks((band.sub_scales.len() * TILE).max(1));
+            let tiles = input.quants.chunks(tile_cols).zip(input.scales.chunks(TILE));
             for (tile, ((x, scales), block_sums)) in tiles.zip(block_sums).enumerate() {
                 let mut sums = [Sums::default(); TILE];
                 (kernel.q4)(band.groups, band.sub_scales, x, block_sums, &mut sums);

@@ -103,7 +103,7 @@ impl<'a> Engine<'a> {
     /// No token, an unknown token, or more than the context has left: nothing is fed then.
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<&mut [f32], EngineError> {
         self.check(tokens)?;
-        for batch in tokens.chunks(self.shape.batch) {
+        for batch in tokens.chunks(self.shape.batch.max(1)) {
             self.begin(batch)?;
             while self.poll(u64::MAX) == Progress::Pending {}
         }

@@ -359,7 +359,8 @@ impl Pass {
         let scratch =
             Strips::new(scores, scores.len(), scores.len(), shape.context, 0..shape.workers);
         let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
-        let group = (shape.heads / shape.kv_heads.max(1)).max(1);
+        // The recipe has kv_heads divide heads, so both divisions are by at least one.
+        let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
         cx.workers.run(&|| {
             // A worker beyond those planned for finds no scratch, and leaves the work to the others.
             let Some(mut scratch) = scratch.claim() else { return };
@@ -367,7 +368,8 @@ impl Pass {
                 for token in 0..pass.tokens {
                     let positions = pass.position + token + 1;
                     let index = token * shape.heads + strip.index;
-                    let head = cache::head(cache, shape, layer, strip.index / group, positions);
+                    let kv_head = strip.index.checked_div(group).unwrap_or(0);
+                    let head = cache::head(cache, shape, layer, kv_head, positions);
                     let query = Query {
                         floats: output.get(index * len..(index + 1) * len).unwrap_or_default(),
                         quants: quants.get(index * len..(index + 1) * len).unwrap_or_default(),

@@ -31,7 +31,10 @@ fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
 }
 
 fn q8(groups: &[Group], x: &[i8], sums: &mut [Sums<i32>]) {
-    let cols = (groups.len() * 4).max(1);
+    let cols = groups.len() * 4;
+    if cols == 0 {
+        return;
+    }
     for (x, sums) in x.chunks_exact(cols).zip(sums) {
         *sums = [0; BAND_ROWS];
         for (group, x) in groups.iter().zip(x.as_chunks::<4>().0) {
@@ -51,8 +54,12 @@ fn q4(
     block_sums: &[i16],
     sums: &mut [Sums<i32>],
 ) {
-    let blocks = sub_scales.len().max(1);
-    let tokens = x.chunks_exact(blocks * BLOCK).zip(block_sums.chunks_exact(blocks));
+    let blocks = sub_scales.len();
+    let cols = blocks * BLOCK;
+    if cols == 0 {
+        return;
+    }
+    let tokens = x.chunks_exact(cols).zip(block_sums.chunks_exact(blocks.max(1)));
     for ((x, block_sums), sums) in tokens.zip(sums) {
         *sums = [0; BAND_ROWS];
         let x = x.as_chunks::<BLOCK>().0;

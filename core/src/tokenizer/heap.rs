@@ -64,19 +64,26 @@ impl<'s, T: Copy + Ord> Heap<'s, T> {
 
     /// Keeps each item once, and only if `keep` says so. O(n log n).
     pub(super) fn retain_unique(&mut self, mut keep: impl FnMut(T) -> bool) {
-        let Some(items) = self.items.get_mut(..self.len) else { return };
-        // A sorted slice is a heap.
-        items.sort_unstable();
-        let (mut kept, mut last) = (0usize, None);
-        for index in 0..self.len {
-            let Some(&item) = self.items.get(index) else { break };
+        // Items come out in ascending order; the places that they leave, at the end, take those
+        // that are kept, last first.
+        let len = self.len;
+        let (mut free, mut last) = (len, None);
+        while let Some(item) = self.pop() {
             if last != Some(item) && keep(item) {
-                self.put(kept, item);
-                kept = kept.saturating_add(1);
+                free = free.saturating_sub(1);
+                self.put(free, item);
             }
             last = Some(item);
         }
-        self.len = kept;
+        // Turned around they are ascending from the front: a sorted slice is a heap.
+        for (front, back) in (0..len / 2).zip((0..len).rev()) {
+            let pair = self.items.get(front).copied().zip(self.items.get(back).copied());
+            if let Some((low, high)) = pair {
+                self.put(front, high);
+                self.put(back, low);
+            }
+        }
+        self.len = len.saturating_sub(free);
     }
 
     fn put(&mut self, place: usize, item: T) {

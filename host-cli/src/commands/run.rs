@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use acorn_core::{KeepLogits, Model, Sampler, SamplerOptions, Tokenizer};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::options::{Kv, threads_for};
 use super::print;
@@ -32,21 +33,21 @@ pub(super) struct Args {
     /// The most tokens to generate
     #[arg(short = 'n', long, value_name = "N", default_value_t = 256)]
     tokens: u32,
-    /// Randomness; 0 takes the most likely token
-    #[arg(long, value_name = "T", default_value_t = 0.8)]
-    temp: f32,
-    /// Only the K most likely tokens; 0 for all
-    #[arg(long, value_name = "K", default_value_t = 40)]
-    top_k: u32,
-    /// Only the most likely tokens that together reach probability P
-    #[arg(long, value_name = "P", default_value_t = 0.95)]
-    top_p: f32,
-    /// Only tokens at least P times as probable as the most likely one
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
-    min_p: f32,
-    /// Divide the logits of the last 64 tokens by this
-    #[arg(long, value_name = "R", default_value_t = 1.0)]
-    repeat_penalty: f32,
+    /// Randomness; 0 takes the most likely token [default: the model's, else 0.8]
+    #[arg(long, value_name = "T")]
+    temp: Option<f32>,
+    /// Only the K most likely tokens; 0 for all [default: the model's, else 40]
+    #[arg(long, value_name = "K")]
+    top_k: Option<u32>,
+    /// Only the most likely tokens that together reach probability P [default: the model's, else 0.95]
+    #[arg(long, value_name = "P")]
+    top_p: Option<f32>,
+    /// Only tokens at least P times as probable as the most likely one [default: the model's, else 0]
+    #[arg(long, value_name = "P")]
+    min_p: Option<f32>,
+    /// Divide the logits of the last 64 tokens by this [default: the model's, else 1]
+    #[arg(long, value_name = "R")]
+    repeat_penalty: Option<f32>,
     /// Start of the random numbers [default: the clock]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -113,7 +114,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let mut session = Session::new(&file, model, &options)?;
     let arena_bytes = session.plan().arena_bytes();
     let seed = args.seed.unwrap_or_else(clock);
-    let sampler = sampler(args, seed)?;
+    let sampler = sampler(args, &model, seed)?;
     let tokenizer = text::tokenizer(&args.file, &model)?;
     let mut generation = Generation { args, tokenizer, sampler, recent: prompt.clone(), started };
 
@@ -188,13 +189,20 @@ fn session_options(
     Ok(session::Options { context, batch, kv, threads, logits: KeepLogits::Last })
 }
 
-fn sampler(args: &Args, seed: u64) -> Result<Sampler, Error> {
+/// The sampler that the options ask for; what they leave open the model's makers decide.
+fn sampler(args: &Args, model: &Model<'_>, seed: u64) -> Result<Sampler, Error> {
+    let metadata: Value = serde_json::from_str(model.metadata()).unwrap_or_default();
+    let of_model = |name: &str| metadata["sampling"][name].as_f64();
+    let or = |given: Option<f32>, name, default| {
+        given.unwrap_or_else(|| of_model(name).map_or(default, |value| value as f32))
+    };
+    let top_k = args.top_k.unwrap_or_else(|| of_model("top_k").map_or(40, |k| k as u32));
     let options = SamplerOptions {
-        temperature: args.temp,
-        top_k: args.top_k,
-        top_p: args.top_p,
-        min_p: args.min_p,
-        repeat_penalty: args.repeat_penalty,
+        temperature: or(args.temp, "temperature", 0.8),
+        top_k,
+        top_p: or(args.top_p, "top_p", 0.95),
+        min_p: or(args.min_p, "min_p", 0.0),
+        repeat_penalty: or(args.repeat_penalty, "repetition_penalty", 1.0),
         seed,
     };
     Sampler::new(options).map_err(|error| Error::Usage { problem: error.to_string() })

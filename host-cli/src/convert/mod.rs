@@ -46,7 +46,7 @@ pub fn convert(
         .map_err(|source| Error::Tokenizer { path: dir.to_owned(), source })?
         .unzip();
     let chat_template = hf::chat_template(dir)?;
-    let metadata = metadata(&architecture, &located, quant);
+    let metadata = metadata(&architecture, &located, quant, hf::sampling(dir)?);
 
     let small = Small {
         tokenizer: tokenizer.as_deref(),
@@ -175,7 +175,12 @@ fn check(output: &Output, out: &Path, progress: &dyn Progress) -> Result<(), Err
 }
 
 /// Facts for people, without anything that differs between two conversions of one folder.
-fn metadata(architecture: &Architecture, located: &[Located<'_>], quant: Quant) -> String {
+fn metadata(
+    architecture: &Architecture,
+    located: &[Located<'_>],
+    quant: Quant,
+    sampling: serde_json::Map<String, serde_json::Value>,
+) -> String {
     let mut dtypes: Vec<_> =
         located.iter().filter_map(|tensor| Some(tensor.stored.as_ref()?.dtype)).collect();
     dtypes.sort();
@@ -189,6 +194,9 @@ fn metadata(architecture: &Architecture, located: &[Located<'_>], quant: Quant) 
     });
     if let Some(theta) = architecture.rope_theta {
         facts["rope_theta"] = theta.into();
+    }
+    if !sampling.is_empty() {
+        facts["sampling"] = sampling.into();
     }
     facts.to_string()
 }

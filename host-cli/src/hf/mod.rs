@@ -14,6 +14,7 @@ mod gpt2;
 mod llama;
 mod rope;
 mod safetensors;
+mod sampling;
 pub mod tokenizer;
 mod weights;
 
@@ -24,6 +25,7 @@ use acorn_core::format::tensor_table::Role;
 
 pub use chat_template::chat_template;
 pub use safetensors::Dtype;
+pub use sampling::sampling;
 pub use weights::{Located, Stored, Weights};
 
 use crate::error::Error;
