@@ -293,6 +293,22 @@ impl Entry {
     }
 }
 
+/// The tensor at that place of the table, with its layer: [`place`] turned around. O(roles).
+pub fn at(recipe: &Recipe, place: usize) -> Option<(Role, u32)> {
+    let count = |roles: &[Role]| roles.iter().filter(|role| role.is_in(recipe)).count();
+    let nth = |roles: &[Role], n| roles.iter().filter(|role| role.is_in(recipe)).nth(n).copied();
+    let Some(after_first) = place.checked_sub(count(&Role::FIRST)) else {
+        return nth(&Role::FIRST, place).map(|role| (role, 0));
+    };
+    let per_layer = count(&Role::LAYER);
+    let layer = u32::try_from(after_first.checked_div(per_layer)?).ok()?;
+    if layer < recipe.layers {
+        return nth(&Role::LAYER, after_first.checked_rem(per_layer)?).map(|role| (role, layer));
+    }
+    let layers = usize::try_from(recipe.layers).ok()?.checked_mul(per_layer)?;
+    nth(&Role::LAST, after_first.checked_sub(layers)?).map(|role| (role, 0))
+}
+
 /// The tensors of a model of that recipe, in file order, with their layers.
 pub fn expected(recipe: &Recipe) -> impl Iterator<Item = (Role, u32)> + use<> {
     let recipe = *recipe;
@@ -339,8 +355,11 @@ mod tests {
             };
             for (index, (role, layer)) in expected(&recipe).enumerate() {
                 assert_eq!(place(&recipe, role, layer), Some(index), "{role:?} {layer}");
+                assert_eq!(at(&recipe, index), Some((role, layer)));
             }
             assert_eq!(place(&recipe, Role::Query, 3), None);
+            assert_eq!(at(&recipe, expected(&recipe).count()), None);
+            assert_eq!(at(&recipe, usize::MAX), None);
             let all = Role::FIRST.into_iter().chain(Role::LAYER).chain(Role::LAST);
             for role in all.filter(|role| !role.is_in(&recipe)) {
                 assert_eq!(place(&recipe, role, 0), None, "{role:?}");

@@ -140,6 +140,12 @@ impl<'a> Model<'a> {
             .map(|((role, layer), raw)| self.tensor_of(role, layer, raw))
     }
 
+    /// The tensor at that place of the file's order. O(roles).
+    fn tensor_at(&self, place: usize) -> Option<Tensor<'a>> {
+        let (role, layer) = tensor_table::at(&self.recipe, place)?;
+        Some(self.tensor_of(role, layer, self.entries.get(place)?))
+    }
+
     /// Token embedding [vocab_size, hidden].
     pub fn embedding(&self) -> Matrix<'a> {
         self.matrix(Role::Embedding, 0)

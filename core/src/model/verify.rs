@@ -71,7 +71,7 @@ impl<'a> Verifier<'a> {
     }
 
     fn step_tensor(&mut self, budget: usize) -> Result<usize, FormatError> {
-        let Some(tensor) = self.model.tensors().nth(self.tensor) else { return Ok(0) };
+        let Some(tensor) = self.model.tensor_at(self.tensor) else { return Ok(0) };
         let weights = self.model.sections.section(Kind::Weights);
         let offset = weights.map_or(0, |section| section.offset);
         let bad = |row: usize| {

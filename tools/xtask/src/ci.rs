@@ -124,7 +124,7 @@ fn doc() -> Result<String> {
 /// Runs the tests and counts them: a run without any is a failure, not a success.
 fn test() -> Result<String> {
     let (mut suites, mut passed, mut ignored) = (0u32, 0, 0);
-    command::run_looking(cargo(&["test", "--workspace", "--release"]), |line| {
+    command::run_looking(cargo(&["test", "--workspace", "--release", "--no-fail-fast"]), |line| {
         if let Some(counts) = line.trim().strip_prefix("test result: ") {
             suites += 1;
             passed += count(counts, "passed");
