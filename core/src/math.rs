@@ -12,41 +12,53 @@ pub const LANES: usize = 8;
 const ROUND: f32 = 12_582_912.0;
 
 /// `x` rounded to the nearest integer, ties to even; for |x| < 2²².
+#[inline(always)]
 pub fn round(x: f32) -> f32 {
     (x + ROUND) - ROUND
 }
 
-/// eˣ, within 2 units in the last place; 0 below -103.97, infinity above 88.72.
+/// The same as an integer, for |x| ≤ 2²²; 0 for NaN.
+#[inline(always)]
+pub fn nearest(x: f32) -> i32 {
+    // The sum's last bit is 1, so its bits count from those of the constant.
+    let x = if x.is_nan() { 0.0 } else { x };
+    (x + ROUND).to_bits().wrapping_sub(ROUND.to_bits()).cast_signed()
+}
+
+/// eˣ, within 2 units in the last place; 0 below -103.97, infinity above 88.72. Without branches, so
+/// that loops over it become vectors.
+#[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    if x.is_nan() {
-        return x;
-    }
-    // Beyond these bounds the result is 0 or infinity; within, 2ⁿ is built in two exact halves.
+    // Beyond these bounds the result is 0 or infinity; within, 2ⁿ is built in two exact halves. NaN
+    // stays NaN through the polynomial.
     let x = x.clamp(-104.0, 89.0);
-    let n = round(x * core::f32::consts::LOG2_E);
+    let n = nearest(x * core::f32::consts::LOG2_E);
+    let n_float = round(x * core::f32::consts::LOG2_E);
     // ln 2 in two parts: the first has few enough bits that n times it is exact.
-    let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
+    let r = (x - n_float * 0.693_359_4) - n_float * -2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
     for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
         p = p * r + coefficient;
     }
     let y = p * (r * r) + r + 1.0;
-    let n = n as i32;
     let half = n / 2;
     y * power_of_two(half) * power_of_two(n - half)
 }
 
 /// 2ⁿ for -126 ≤ n ≤ 127.
+#[inline(always)]
 fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) as u32) << 23)
 }
 
 /// √x, correctly rounded.
+#[inline(always)]
 pub fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
 }
 
 /// x · sigmoid(x), also called swish (arXiv 1702.03118).
+#[inline(always)]
 pub fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
@@ -66,6 +78,7 @@ pub fn tanh(x: f32) -> f32 {
 }
 
 /// The error function, 2/√π ∫₀ˣ exp(-t²) dt.
+#[inline]
 pub fn erf(x: f32) -> f32 {
     if x.abs() >= 1.0 {
         return (1.0 - erfc_tail(x.abs())).copysign(x);
@@ -86,6 +99,7 @@ pub fn erf(x: f32) -> f32 {
 }
 
 /// 1 - erf(x) for x ≥ 1, without the cancellation.
+#[inline]
 fn erfc_tail(x: f32) -> f32 {
     let inverse = 1.0 / x;
     let z = inverse * inverse;
@@ -119,6 +133,7 @@ fn erfc_tail(x: f32) -> f32 {
 }
 
 /// x · Φ(x), Φ the distribution function of the normal distribution (arXiv 1606.08415).
+#[inline]
 pub fn gelu_erf(x: f32) -> f32 {
     let (half, t) = (0.5 * x, x * core::f32::consts::FRAC_1_SQRT_2);
     if t >= 1.0 {
@@ -132,6 +147,7 @@ pub fn gelu_erf(x: f32) -> f32 {
 
 /// The same with Φ(x) ≈ (1 + tanh(√(2/π) · (x + 0.044715·x³))) / 2, which is the sigmoid of twice
 /// that argument.
+#[inline(always)]
 pub fn gelu_tanh(x: f32) -> f32 {
     let twice = 1.595_769 * (x + 0.044_715 * (x * x * x));
     x / (1.0 + exp(-twice))
@@ -156,12 +172,14 @@ pub fn sin_cos(turns: u32) -> (f32, f32) {
 }
 
 /// The sum of the lanes, in the one order that all kernels use.
+#[inline(always)]
 pub fn sum_lanes(lanes: [f32; LANES]) -> f32 {
     let [a, b, c, d, e, f, g, h] = lanes;
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
 /// Σ f(i) over `values`, by lanes.
+#[inline(always)]
 fn reduce<T: Copy>(values: &[T], mut f: impl FnMut(T) -> f32) -> f32 {
     let mut lanes = [0.0; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -177,16 +195,19 @@ fn reduce<T: Copy>(values: &[T], mut f: impl FnMut(T) -> f32) -> f32 {
 }
 
 /// Σ x, by lanes.
+#[inline(always)]
 pub fn sum(x: &[f32]) -> f32 {
     reduce(x, |x| x)
 }
 
 /// Σ x², by lanes.
+#[inline(always)]
 pub fn sum_squares(x: &[f32]) -> f32 {
     reduce(x, |x| x * x)
 }
 
 /// Σ (x - center)², by lanes.
+#[inline(always)]
 pub fn sum_squared_differences(x: &[f32], center: f32) -> f32 {
     reduce(x, |x| (x - center) * (x - center))
 }
@@ -206,12 +227,28 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum_lanes(lanes)
 }
 
+/// The largest f(x), or `least`; NaN counts as nothing. By lanes: any order gives the same.
+#[inline(always)]
+fn largest(x: &[f32], least: f32, f: impl Fn(f32) -> f32) -> f32 {
+    let larger = |max: f32, x: f32| if x > max { x } else { max };
+    let mut lanes = [least; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, f(x));
+        }
+    }
+    rest.iter().map(|&x| f(x)).chain(lanes).fold(least, larger)
+}
+
 /// The largest |x|; NaN counts as nothing.
+#[inline(always)]
 pub fn max_abs(x: &[f32]) -> f32 {
-    x.iter().fold(0.0, |max, x| if x.abs() > max { x.abs() } else { max })
+    largest(x, 0.0, f32::abs)
 }
 
 /// The largest x; NaN counts as nothing. Negative infinity for none.
+#[inline(always)]
 pub fn max(x: &[f32]) -> f32 {
-    x.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
+    largest(x, f32::NEG_INFINITY, |x| x)
 }

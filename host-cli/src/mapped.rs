@@ -1,4 +1,4 @@
-//! A file as bytes, without reading it: the one place of the tool with unsafe code.
+//! A file as bytes, without reading it: the one place of the tool with unsafe code but its threads.
 
 use std::fs::File;
 use std::path::Path;

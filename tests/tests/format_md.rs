@@ -40,11 +40,12 @@ fn the_start_of_a_file_is_as_written() {
 fn the_q4_band_is_as_written() {
     let nibbles: [[u8; 32]; 8] =
         std::array::from_fn(|r| std::array::from_fn(|k| ((r + k) % 16) as u8));
-    let subs: [[i8; 1]; 8] =
-        std::array::from_fn(|r| [if r % 2 == 1 { -(r as i8) - 1 } else { r as i8 + 1 }]);
+    let sub_scales: [[u8; 1]; 8] = std::array::from_fn(|r| [2 * r as u8 + 1]);
+    let zeros: [[i8; 1]; 8] = std::array::from_fn(|r| [r as i8 - 8]);
     let rows: [q4::Row<'_>; 8] = std::array::from_fn(|r| q4::Row {
         nibbles: &nibbles[r],
-        sub_scales: &subs[r],
+        sub_scales: &sub_scales[r],
+        zeros: &zeros[r],
         scale: 0.5f32.powi(r as i32),
     });
     let mut bytes = vec![0; Encoding::Q4.band_len(32).expect("a size") as usize];
@@ -53,5 +54,5 @@ fn the_q4_band_is_as_written() {
 
     let mut row = [0.0; 32];
     Band::new(Encoding::Q4, 32, &bytes).row(1, &mut row);
-    assert_eq!(row[0], 7.0);
+    assert_eq!(row[0], -52.5);
 }

@@ -1,16 +1,17 @@
-//! Every kernel against the formulas: exact for integers, bit-equal to the scalar for floats.
+//! Every kernel that this machine can run against the formulas: exact for integers, bit-equal to the
+//! scalar one for floats.
 
 use acorn_core::format::encoding::{Band, Encoding, f32 as f32_band, q4, q8};
-use acorn_core::kernel::{Kernel, Sums, best, scalar};
+use acorn_core::format::recipe::Activation;
+use acorn_core::kernel::{Ints, Kernel, Sums, Wide, available, scalar};
+use acorn_tests::Guarded;
 use acorn_tests::naive::{self, Weights};
 use proptest::prelude::*;
 
 /// All kernels that this machine can run.
 fn kernels() -> Vec<&'static Kernel> {
-    let mut kernels = vec![&scalar::KERNEL];
-    if best().name != scalar::KERNEL.name {
-        kernels.push(best());
-    }
+    let kernels: Vec<_> = available().collect();
+    assert_eq!(kernels.last().map(|kernel| kernel.name), Some("scalar"));
     kernels
 }
 
@@ -24,85 +25,90 @@ fn packed(encoding: Encoding, weights: &Weights) -> Vec<u8> {
             q8::pack(rows.each_ref().map(Vec::as_slice), &[1.0; 8], &mut bytes);
         }
         _ => {
-            let rows =
-                weights.rows.each_ref().map(|row| row.iter().map(|&n| n as u8).collect::<Vec<_>>());
-            let subs = weights
-                .sub_scales
+            let bytes_of = |row: &Vec<i32>| row.iter().map(|&n| n as u8).collect::<Vec<_>>();
+            let rows = weights.rows.each_ref().map(bytes_of);
+            let sub_scales = weights.sub_scales.each_ref().map(bytes_of);
+            let zeros = weights
+                .zeros
                 .each_ref()
-                .map(|row| row.iter().map(|&s| s as i8).collect::<Vec<_>>());
-            let row = |r: usize| q4::Row { nibbles: &rows[r], sub_scales: &subs[r], scale: 1.0 };
+                .map(|row| row.iter().map(|&z| z as i8).collect::<Vec<_>>());
+            let row = |r: usize| q4::Row {
+                nibbles: &rows[r],
+                sub_scales: &sub_scales[r],
+                zeros: &zeros[r],
+                scale: 1.0,
+            };
             q4::pack(&std::array::from_fn(row), &mut bytes);
         }
     }
     bytes
 }
 
-/// The sums of `tokens` tokens, each with the activations `x`, shifted by its index.
+/// The sums of `tokens` tokens, each with the activations `x`, shifted by its index. Every buffer ends
+/// where readable memory ends, and starts wherever that puts it.
 fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
-    let bytes = packed(encoding, weights);
+    let bytes = Guarded::new(&packed(encoding, weights));
     let cols = x.len();
     let all: Vec<i8> =
         (0..tokens).flat_map(|t| (0..cols).map(move |k| x[(k + t) % cols])).collect();
     let block_sums: Vec<i16> =
         all.chunks(32).map(|block| block.iter().map(|&x| i16::from(x)).sum()).collect();
+    let (all, block_sums) = (Guarded::new(&all), Guarded::new(&block_sums));
+    let ints = Ints { cols, values: all.get(), block_sums: block_sums.get() };
     for kernel in kernels() {
         let mut sums = vec![Sums::<i32>::default(); tokens];
-        let oracle = match Band::new(encoding, cols, &bytes) {
+        let expected = match Band::new(encoding, cols, bytes.get()) {
             Band::Q8(band) => {
-                (kernel.q8)(band.groups, &all, &mut sums);
-                naive::q8
+                (kernel.q8)(band.groups, ints, &mut sums);
+                |weights: &Weights, x: &[i8]| naive::q8(weights, x)
             }
             Band::Q4(band) => {
-                (kernel.q4)(band.groups, band.sub_scales, &all, &block_sums, &mut sums);
-                naive::q4
+                (kernel.q4)(band.groups, band.pairs, ints, &mut sums);
+                |weights: &Weights, x: &[i8]| naive::q4(weights, x)
             }
             Band::F32(_) => unreachable!("integers only"),
         };
-        for (x, sums) in all.chunks(cols).zip(&sums) {
-            let expected = oracle(weights, x);
-            assert_eq!(
-                sums.map(i64::from),
-                expected,
-                "{} {} K {cols}",
-                kernel.name,
-                encoding.name()
-            );
+        for (x, sums) in all.get().chunks(cols).zip(&sums) {
+            let (name, encoding) = (kernel.name, encoding.name());
+            assert_eq!(sums.map(i64::from), expected(weights, x), "{name} {encoding} K {cols}");
         }
     }
 }
 
-fn uniform(encoding: Encoding, cols: usize, weight: i32, sub: i32) -> (Encoding, Weights) {
-    let weights = Weights {
+fn uniform(cols: usize, weight: i32, sub: i32, zero: i32) -> Weights {
+    let blocks = cols.div_ceil(32);
+    Weights {
         rows: std::array::from_fn(|_| vec![weight; cols]),
-        sub_scales: std::array::from_fn(|_| vec![sub; cols / 32]),
-    };
-    (encoding, weights)
+        sub_scales: std::array::from_fn(|_| vec![sub; blocks]),
+        zeros: std::array::from_fn(|_| vec![zero; blocks]),
+    }
 }
 
-/// The largest sums there can be: all corners of weights, sub-scales and activations.
+/// The largest sums there can be: all corners of weights, sub-scales, zeros and activations, up to the
+/// widest rows.
 #[test]
 fn extremes_are_exact() {
-    for cols in [32, 64, 96, 160, 992, 4096, 1 << 17] {
+    for cols in [32, 64, 96, 160, 992, 4096, 26_400] {
         for x in [127, -127] {
             for weight in [127, -127] {
-                let (encoding, weights) = uniform(Encoding::Q8, cols, weight, 1);
-                check(encoding, &weights, &vec![x; cols], 1);
+                check(Encoding::Q8, &uniform(cols, weight, 1, 0), &vec![x; cols], 1);
             }
-            for (weight, sub) in [(0, 8), (0, -8), (15, 8), (15, -8), (8, 8)] {
-                let (encoding, weights) = uniform(Encoding::Q4, cols, weight, sub);
-                check(encoding, &weights, &vec![x; cols], 1);
+            for (weight, sub, zero) in
+                [(0, 16, -8), (0, 1, -8), (15, 16, 7), (15, 1, 7), (0, 16, 7), (8, 16, 0)]
+            {
+                check(Encoding::Q4, &uniform(cols, weight, sub, zero), &vec![x; cols], 1);
             }
         }
     }
+    check(Encoding::Q8, &uniform(1 << 17, -127, 1, 0), &vec![-127; 1 << 17], 1);
 }
 
 fn band(blocks: usize, weights: std::ops::RangeInclusive<i32>) -> impl Strategy<Value = Weights> {
-    let row = proptest::collection::vec(weights, blocks * 32);
-    let sub = (1..=8i32, any::<bool>()).prop_map(|(s, negative)| if negative { -s } else { s });
-    let subs = proptest::collection::vec(sub, blocks);
-    let rows = proptest::array::uniform8(row);
-    (rows, proptest::array::uniform8(subs))
-        .prop_map(|(rows, sub_scales)| Weights { rows, sub_scales })
+    use proptest::array::uniform8;
+    use proptest::collection::vec;
+    let rows = uniform8(vec(weights, blocks * 32));
+    let (subs, zeros) = (uniform8(vec(1..=16i32, blocks)), uniform8(vec(-8..=7i32, blocks)));
+    (rows, subs, zeros).prop_map(|(rows, sub_scales, zeros)| Weights { rows, sub_scales, zeros })
 }
 
 fn case(
@@ -110,8 +116,24 @@ fn case(
 ) -> impl Strategy<Value = (Weights, Vec<i8>, usize)> {
     (1usize..=20).prop_flat_map(move |blocks| {
         let x = proptest::collection::vec(-127i8..=127, blocks * 32);
-        (band(blocks, weights.clone()), x, 1usize..=9)
+        (band(blocks, weights.clone()), x, 1usize..=17)
     })
+}
+
+/// Floats of all sizes, some of them special.
+fn floats(len: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<f32>> {
+    let float = prop_oneof![
+        20 => -8f32..8.0,
+        2 => -1e30f32..1e30,
+        2 => -1e-30f32..1e-30,
+        1 => prop_oneof![Just(0.0f32), Just(-0.0), Just(f32::NAN), Just(f32::INFINITY), Just(f32::MIN)],
+    ];
+    proptest::collection::vec(float, len)
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    // There are many NaNs; which one comes out is not in the contract.
+    values.iter().map(|v| if v.is_nan() { f32::NAN.to_bits() } else { v.to_bits() }).collect()
 }
 
 proptest! {
@@ -123,6 +145,82 @@ proptest! {
     #[test]
     fn q4_is_exact((weights, x, tokens) in case(0..=15)) {
         check(Encoding::Q4, &weights, &x, tokens);
+    }
+
+    /// Several bands, of which only some columns count, as the KV cache has them.
+    #[test]
+    fn q8_wide_is_exact(
+        (bands, stride, per_band, tokens) in (1usize..=8, 1usize..=24)
+            .prop_flat_map(|(bands, stride)| (Just(bands), Just(stride), 1..=stride, 1usize..=9)),
+        seed in any::<u64>(),
+    ) {
+        let mut state = seed | 1;
+        let mut next = |range: i64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 33) as i64).rem_euclid(2 * range + 1) - range
+        };
+        let cols = per_band * 4;
+        let matrices: Vec<Weights> = (0..bands)
+            .map(|_| Weights {
+                rows: std::array::from_fn(|_| (0..stride * 4).map(|_| next(127) as i32).collect()),
+                ..uniform(0, 0, 1, 0)
+            })
+            .collect();
+        let groups: Vec<[u8; 32]> = matrices
+            .iter()
+            .flat_map(|weights| {
+                let bytes = packed(Encoding::Q8, weights);
+                bytes[..stride * 32].as_chunks::<32>().0.to_vec()
+            })
+            .collect();
+        let x: Vec<i16> = (0..tokens * cols).map(|_| next(16383) as i16).collect();
+        let (groups, x) = (Guarded::new(&groups), Guarded::new(&x));
+        for kernel in kernels() {
+            let mut sums = vec![Sums::<i32>::default(); bands * tokens];
+            let wide = Wide { groups: groups.get(), stride, per_band };
+            (kernel.q8_wide)(wide, x.get(), tokens, &mut sums);
+            for (weights, sums) in matrices.iter().zip(sums.chunks(tokens)) {
+                for (x, sums) in x.get().chunks(cols).zip(sums) {
+                    prop_assert_eq!(sums.map(i64::from), naive::q8(weights, x), "{}", kernel.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn elementwise_loops_are_equal_bit_for_bit(
+        x in floats(32usize..200),
+        y in floats(200),
+        limit in prop_oneof![Just(4095.0f32), Just(16383.0)],
+    ) {
+        let cols = x.len() / 32 * 32;
+        let gain: Vec<[u8; 4]> = y.iter().map(|y| y.to_le_bytes()).collect();
+        let run = |kernel: &Kernel| {
+            let e = &kernel.elementwise;
+            let (mut ints, mut wide) = (vec![1i8; cols], vec![1i16; x.len()]);
+            let (mut sums, mut out) = (vec![1i16; cols / 32], Vec::new());
+            let mut scales = vec![(e.quantize)(&x[..cols], &mut ints, &mut sums)];
+            scales.push((e.quantize_wide)(&x, limit, &mut wide));
+            let mut values = x.clone();
+            let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            scales.push((e.exp_sum)(&mut values, most));
+            out.extend(bits(&values));
+            (e.rms_norm)(&x, &gain, 1e-5, &mut values);
+            out.extend(bits(&values));
+            (e.layer_norm)(&x, &gain, &gain[1..], 1e-5, &mut values);
+            out.extend(bits(&values));
+            for f in Activation::ALL {
+                for gate in [None, Some(y.as_slice())] {
+                    (e.activate)(f, gate, &x, &mut values);
+                    out.extend(bits(&values));
+                }
+            }
+            (ints, wide, sums, bits(&scales), out)
+        };
+        let expected = run(&scalar::KERNEL);
+        for kernel in kernels() {
+            prop_assert_eq!(&run(kernel), &expected, "{}", kernel.name);
+        }
     }
 
     /// The order of additions that the scalar kernel documents.

@@ -1,82 +1,234 @@
-//! One head's attention of one token over all positions up to its own.
+//! Attention of some heads of one token, which share keys and values, over all positions up to the
+//! token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 64 positions.
 //!
 //! ```text
-//! score[p] = (q · k[p]) / sqrt(head_dim)
-//! out      = Σ_p exp(score[p] - max) · v[p]  /  Σ_p exp(score[p] - max)
+//! per chunk:  score[p] = (q · k[p]) / sqrt(head_dim)
+//!             m' = max(m, max score);   a = exp(m - m')        m starts at -∞
+//!             w[p] = exp(score[p] - m')
+//!             divisor = divisor · a + Σ w[p];   out = out · a + Σ w[p] · v[p];   m = m'
+//! at the end: out / divisor
 //! ```
 //!
-//! With an int8 cache `q · k[p]` is an exact integer dot product. Each output dimension sums over p
-//! in ascending order; the divisor is summed by lanes.
+//! Chunks start at multiples of 64, so a token's result does not depend on how its pass was cut. With
+//! an int8 cache both sums are exact integer dot products: queries have 12 bits and a sign, a
+//! chunk's weights (times the values' scales) 14 bits. In floats the sum over v goes by ascending p.
 
-use super::cache::Head;
+use super::cache::{Head, Int8};
 use super::quantize::long_scale;
-use crate::math::{dot, exp, max, sum};
+use crate::format::BAND_ROWS;
+use crate::kernel::{Kernel, Sums};
+use crate::math::{dot, exp, max};
 
-/// A query head: floats, and (for an int8 cache) the same as int8 with its scale.
+/// Positions per step of the running softmax.
+const CHUNK: usize = 64;
+
+/// Heads that share a read of keys and values; their scratch lies on the stack, which
+/// microcontrollers have little of. Any number gives the same bits.
+pub(super) const MOST_HEADS: usize = if cfg!(target_pointer_width = "64") { 4 } else { 1 };
+
+/// The largest magnitude of a 16-bit query: 4095 · 127 · 4096 dimensions fit 31 bits.
+pub(super) const QUERY_LIMIT: f32 = 4095.0;
+
+/// The largest 16-bit weight of a chunk: 16383 · 127 · 64 positions fit 31 bits.
+const WEIGHT_LIMIT: f32 = 16383.0;
+
+/// Bands of values whose sums are on the stack at a time.
+const BANDS: usize = CHUNK / BAND_ROWS;
+
+/// The queries of heads that share keys and values: floats, or (for an int8 cache) 16-bit integers.
 #[derive(Clone, Copy)]
-pub(super) struct Query<'a> {
+pub(super) struct Queries<'a> {
+    pub(super) head_dim: usize,
+    /// [heads, head_dim]
     pub(super) floats: &'a [f32],
-    pub(super) quants: &'a [i8],
-    pub(super) scale: f32,
+    /// [heads, head_dim rounded up to 4]
+    pub(super) wide: &'a [i16],
+    /// Per head, what `wide` is multiplied with.
+    pub(super) scales: &'a [f32],
     /// 1 / sqrt(head_dim)
     pub(super) softmax_scale: f32,
 }
 
-/// Attention over the positions that `head` covers, into `out` [head_dim]. `scores` has one place
-/// per position.
-pub(super) fn attend(query: Query<'_>, head: Head<'_>, scores: &mut [f32], out: &mut [f32]) {
-    fill_scores(query, head, scores);
-    let largest = max(scores);
-    for score in scores.iter_mut() {
-        *score = exp(*score - largest);
-    }
-    let inverse = 1.0 / sum(scores);
+/// What a chunk is worked on with.
+struct Scratch {
+    /// Scores, then weights, per head.
+    scores: [[f32; CHUNK]; MOST_HEADS],
+    weights: [i16; MOST_HEADS * CHUNK],
+    sums: [Sums<i32>; MOST_HEADS * BANDS],
+}
 
+/// A head's running softmax.
+#[derive(Clone, Copy)]
+struct Running {
+    max: f32,
+    divisor: f32,
+    /// What the output so far has to be multiplied with.
+    shrink: f32,
+}
+
+/// Attention over `positions` positions into `out` [heads, head_dim], at most [`MOST_HEADS`] heads.
+pub(super) fn attend(
+    kernel: &Kernel,
+    queries: Queries<'_>,
+    cache: Head<'_>,
+    positions: usize,
+    out: &mut [f32],
+) {
+    let heads = (out.len() / queries.head_dim.max(1)).min(MOST_HEADS);
+    let mut scratch = Scratch {
+        scores: [[0.0; CHUNK]; MOST_HEADS],
+        weights: [0; MOST_HEADS * CHUNK],
+        sums: [Sums::default(); MOST_HEADS * BANDS],
+    };
+    let start = Running { max: f32::NEG_INFINITY, divisor: 0.0, shrink: 0.0 };
+    let mut running = [start; MOST_HEADS];
     out.fill(0.0);
-    let len = out.len().max(1);
-    match head {
-        Head::F32 { values, .. } => {
-            for (weight, value) in scores.iter().zip(values.chunks_exact(len)) {
-                add_scaled(out, *weight, value, |v| v);
-            }
+    for first in (0..positions).step_by(CHUNK) {
+        let count = CHUNK.min(positions - first);
+        fill_scores(kernel, queries, cache, first, count, heads, &mut scratch);
+        for (running, scores) in running.iter_mut().zip(&mut scratch.scores).take(heads) {
+            let scores = scores.get_mut(..count).unwrap_or_default();
+            let largest = max(scores).max(running.max);
+            running.shrink = exp(running.max - largest);
+            running.max = largest;
+            let sum = (kernel.elementwise.exp_sum)(scores, largest);
+            running.divisor = running.divisor * running.shrink + sum;
         }
-        Head::F16 { values, .. } => {
-            for (weight, value) in scores.iter().zip(values.chunks_exact(len)) {
-                add_scaled(out, *weight, value, |v| half::f16::from_bits(v).to_f32());
-            }
-        }
-        Head::Int8 { values, value_scales, .. } => {
-            let values = values.chunks_exact(len).zip(value_scales);
-            for (weight, (value, scale)) in scores.iter().zip(values) {
-                add_scaled(out, weight * long_scale(*scale), value, f32::from);
-            }
-        }
+        add_values(kernel, queries.head_dim, cache, first, count, &running, &mut scratch, out);
     }
-    for out in out {
-        *out *= inverse;
+    for (out, running) in out.chunks_exact_mut(queries.head_dim.max(1)).zip(running) {
+        let inverse = 1.0 / running.divisor;
+        out.iter_mut().for_each(|out| *out *= inverse);
     }
 }
 
-fn fill_scores(query: Query<'_>, head: Head<'_>, scores: &mut [f32]) {
-    let len = query.floats.len().max(1);
-    match head {
+fn fill_scores(
+    kernel: &Kernel,
+    queries: Queries<'_>,
+    cache: Head<'_>,
+    first: usize,
+    count: usize,
+    heads: usize,
+    scratch: &mut Scratch,
+) {
+    let len = queries.head_dim.max(1);
+    let floats = queries.floats.chunks_exact(len).zip(&mut scratch.scores);
+    match cache {
         Head::F32 { keys, .. } => {
-            for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len)) {
-                *score = dot(query.floats, key) * query.softmax_scale;
+            for (query, scores) in floats {
+                let keys = keys.chunks_exact(len).skip(first);
+                for (score, key) in scores.iter_mut().zip(keys).take(count) {
+                    *score = dot(query, key) * queries.softmax_scale;
+                }
             }
         }
         Head::F16 { keys, .. } => {
-            for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len)) {
-                *score = dot_f16(query.floats, key) * query.softmax_scale;
+            for (query, scores) in floats {
+                let keys = keys.chunks_exact(len).skip(first);
+                for (score, key) in scores.iter_mut().zip(keys).take(count) {
+                    *score = dot_f16(query, key) * queries.softmax_scale;
+                }
             }
         }
-        Head::Int8 { keys, key_scales, .. } => {
-            let scale = query.scale * query.softmax_scale;
-            let keys = keys.chunks_exact(len).zip(key_scales);
-            for (score, (key, key_scale)) in scores.iter_mut().zip(keys) {
-                let products =
-                    query.quants.iter().zip(key).map(|(q, k)| i32::from(*q) * i32::from(*k));
-                *score = products.sum::<i32>() as f32 * (long_scale(*key_scale) * scale);
+        Head::Int8(int8) => {
+            let keys = int8.keys(first, count);
+            (kernel.q8_wide)(keys, queries.wide, heads, &mut scratch.sums);
+            let key_scales = int8.key_scales.get(first..).unwrap_or_default();
+            let queries_of = scratch.scores.iter_mut().zip(queries.scales).take(heads);
+            for (head, (scores, scale)) in queries_of.enumerate() {
+                let scale = scale * queries.softmax_scale;
+                let bands = scratch.sums.iter().skip(head).step_by(heads.max(1));
+                let chunks = scores.as_chunks_mut::<BAND_ROWS>().0.iter_mut();
+                for ((scores, sums), scales) in chunks
+                    .zip(bands)
+                    .zip(key_scales.chunks(BAND_ROWS))
+                    .take(count.div_ceil(BAND_ROWS))
+                {
+                    for ((score, sum), key_scale) in scores.iter_mut().zip(sums).zip(scales) {
+                        *score = *sum as f32 * (long_scale(*key_scale) * scale);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `out = out · shrink + Σ weight · value` for each head.
+#[allow(clippy::too_many_arguments)]
+fn add_values(
+    kernel: &Kernel,
+    head_dim: usize,
+    cache: Head<'_>,
+    first: usize,
+    count: usize,
+    running: &[Running; MOST_HEADS],
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let len = head_dim.max(1);
+    if let Head::Int8(int8) = cache {
+        return add_int8(kernel, head_dim, int8, first, count, running, scratch, out);
+    }
+    for ((out, running), weights) in out.chunks_exact_mut(len).zip(running).zip(&scratch.scores) {
+        out.iter_mut().for_each(|out| *out *= running.shrink);
+        let weights = weights.iter().take(count);
+        match cache {
+            Head::F32 { values, .. } => {
+                for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
+                    out.iter_mut().zip(value).for_each(|(out, v)| *out += weight * v);
+                }
+            }
+            Head::F16 { values, .. } => {
+                for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
+                    let value = value.iter().map(|v| half::f16::from_bits(*v).to_f32());
+                    out.iter_mut().zip(value).for_each(|(out, v)| *out += weight * v);
+                }
+            }
+            Head::Int8(_) => {}
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn add_int8(
+    kernel: &Kernel,
+    head_dim: usize,
+    int8: Int8<'_>,
+    first: usize,
+    count: usize,
+    running: &[Running; MOST_HEADS],
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let len = head_dim.max(1);
+    let heads = (out.len() / len).min(MOST_HEADS);
+    let padded = count.next_multiple_of(4);
+    let value_scales = int8.value_scales.get(first..).unwrap_or_default();
+    let mut scales = [0.0; MOST_HEADS];
+    let each = scratch.weights.chunks_exact_mut(padded).zip(&mut scratch.scores).take(heads);
+    for (scale, (wide, weights)) in scales.iter_mut().zip(each) {
+        for (weight, scale) in weights.iter_mut().zip(value_scales).take(count) {
+            *weight *= long_scale(*scale);
+        }
+        // What is beyond the last position counts for nothing, whatever the cache holds there.
+        weights.iter_mut().skip(count).for_each(|weight| *weight = 0.0);
+        let weights = weights.get(..padded).unwrap_or_default();
+        *scale = (kernel.elementwise.quantize_wide)(weights, WEIGHT_LIMIT, wide);
+    }
+    let wide = scratch.weights.get(..heads * padded).unwrap_or_default();
+    for dim in (0..len).step_by(CHUNK) {
+        let dims = CHUNK.min(len - dim);
+        let bands = dims.div_ceil(BAND_ROWS) * heads;
+        let sums = scratch.sums.get_mut(..bands).unwrap_or_default();
+        (kernel.q8_wide)(int8.values(dim, first, count), wide, heads, sums);
+        let each = out.chunks_exact_mut(len).zip(running).zip(scales);
+        for (head, ((out, running), scale)) in each.enumerate() {
+            let out = out.get_mut(dim..dim + dims).unwrap_or_default();
+            let sums = sums.iter().skip(head).step_by(heads.max(1));
+            for (out, sums) in out.chunks_mut(BAND_ROWS).zip(sums) {
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = *out * running.shrink + *sum as f32 * scale;
+                }
             }
         }
     }
@@ -91,10 +243,4 @@ fn dot_f16(a: &[f32], b: &[u16]) -> f32 {
         }
     }
     crate::math::sum_lanes(lanes)
-}
-
-fn add_scaled<T: Copy>(out: &mut [f32], weight: f32, value: &[T], float: impl Fn(T) -> f32) {
-    for (out, value) in out.iter_mut().zip(value) {
-        *out += weight * float(*value);
-    }
 }

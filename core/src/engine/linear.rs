@@ -6,26 +6,26 @@ use core::ops::Range;
 
 use super::workers::Workers;
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band};
-use crate::kernel::{Kernel, Sums};
+use crate::kernel::{Ints, Kernel, Sums};
 use crate::model::{Matrix, Vector};
-use crate::plan::{Cutter, Inputs, Strip, Strips};
+use crate::plan::{Claim, Cutter, Inputs, Strips};
 
 /// Tokens that share one pass over a band's weights: their sums lie on the stack.
 const TILE: usize = 8;
 
+/// Multiply-accumulates that are worth asking for: enough that asking costs nothing beside them, few
+/// enough that threads finish together.
+const GRAIN: usize = 1 << 16;
+
 /// Activations of some tokens: floats, and (for quantized matrices) the same as int8.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
-    /// Columns per token, padded.
-    pub(super) cols: usize,
-    /// [tokens, cols]
+    /// [tokens, cols], padded columns.
     pub(super) floats: &'a [f32],
-    /// [tokens, cols]
-    pub(super) quants: &'a [i8],
+    /// The same.
+    pub(super) ints: Ints<'a>,
     /// Per token, what its int8 values are multiplied with.
     pub(super) scales: &'a [f32],
-    /// [tokens, cols / 32]: sums of the int8 values.
-    pub(super) block_sums: &'a [i16],
 }
 
 impl<'a> Input<'a> {
@@ -35,11 +35,13 @@ impl<'a> Input<'a> {
             all.get(..len).unwrap_or(all)
         }
         Self {
-            cols,
             floats: first(buffers.floats, cols * tokens),
-            quants: first(buffers.quants, cols * tokens),
+            ints: Ints {
+                cols,
+                values: first(buffers.quants, cols * tokens),
+                block_sums: first(buffers.block_sums, cols / BLOCK * tokens),
+            },
             scales: first(buffers.scales, tokens),
-            block_sums: first(buffers.block_sums, cols / BLOCK * tokens),
         }
     }
 }
@@ -80,74 +82,82 @@ pub(super) fn linear(
     let Output { values, stride, store } = output;
     let Projection { matrix, bias } = projection;
     let strips = Strips::new(values, stride, matrix.rows(), BAND_ROWS, bands);
+    let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
+    let grain = GRAIN.checked_div(per_band).unwrap_or(1).max(1);
     workers.run(&|| {
-        while let Some(mut strip) = strips.claim() {
-            let bias = bias.map(|bias| bias.band(strip.index));
-            band(kernel, &matrix.band(strip.index), bias, input, &mut strip, store);
+        while let Some(mut claim) = strips.claim(grain) {
+            for index in claim.strips() {
+                let to =
+                    Rows { claim: &mut claim, index, bias: bias.map(|b| b.band(index)), store };
+                band(kernel, &matrix.band(index), input, to);
+            }
         }
     });
 }
 
-fn band(
-    kernel: &Kernel,
-    band: &Band<'_>,
+/// A band's rows of the output.
+struct Rows<'r, 'c> {
+    claim: &'r mut Claim<'c>,
+    index: usize,
     bias: Option<Sums<f32>>,
-    input: Input<'_>,
-    strip: &mut Strip<'_>,
     store: Store,
-) {
-    let cols = input.cols.max(1);
-    let tile_cols = (cols * TILE).max(1);
-    let mut put = |token: usize, mut values: Sums<f32>| {
-        for (value, bias) in values.iter_mut().zip(bias.iter().flatten()) {
+}
+
+impl Rows<'_, '_> {
+    fn put(&mut self, token: usize, mut values: Sums<f32>) {
+        for (value, bias) in values.iter_mut().zip(self.bias.iter().flatten()) {
             *value += bias;
         }
-        for (out, value) in strip.row(token).iter_mut().zip(values) {
-            match store {
-                Store::Set => *out = value,
-                Store::Add => *out += value,
-            }
+        let out = self.claim.row(self.index, token).iter_mut().zip(values);
+        match self.store {
+            Store::Set => out.for_each(|(out, value)| *out = value),
+            Store::Add => out.for_each(|(out, value)| *out += value),
         }
-    };
-    match band {
-        Band::F32(band) => {
-            for (tile, x) in input.floats.chunks(tile_cols).enumerate() {
-                let mut sums = [Sums::default(); TILE];
-                (kernel.f32)(band.columns, x, &mut sums);
-                for (t, sums) in sums.into_iter().take(x.len() / cols).enumerate() {
-                    put(tile * TILE + t, sums);
-                }
+    }
+
+    /// Tokens from `first` on: the float edge of an integer dot product, one multiply per row.
+    fn rescale(&mut self, first: usize, sums: &[Sums<i32>], rows: &Sums<f32>, tokens: &[f32]) {
+        for (token, (sums, scale)) in (first..).zip(sums.iter().zip(tokens)) {
+            let mut values = [0.0; BAND_ROWS];
+            for ((value, sum), row) in values.iter_mut().zip(sums).zip(rows) {
+                *value = *sum as f32 * (row * scale);
             }
-        }
-        Band::Q8(band) => {
-            let tiles = input.quants.chunks(tile_cols).zip(input.scales.chunks(TILE));
-            for (tile, (x, scales)) in tiles.enumerate() {
-                let mut sums = [Sums::default(); TILE];
-                (kernel.q8)(band.groups, x, &mut sums);
-                for (t, (sums, scale)) in sums.into_iter().zip(scales).enumerate() {
-                    put(tile * TILE + t, rescale(sums, &band.scales, *scale));
-                }
-            }
-        }
-        Band::Q4(band) => {
-            let block_sums = input.block_sums.chunks((band.sub_scales.len() * TILE).max(1));
-            let tiles = input.quants.chunks(tile_cols).zip(input.scales.chunks(TILE));
-            for (tile, ((x, scales), block_sums)) in tiles.zip(block_sums).enumerate() {
-                let mut sums = [Sums::default(); TILE];
-                (kernel.q4)(band.groups, band.sub_scales, x, block_sums, &mut sums);
-                for (t, (sums, scale)) in sums.into_iter().zip(scales).enumerate() {
-                    put(tile * TILE + t, rescale(sums, &band.scales, *scale));
-                }
-            }
+            self.put(token, values);
         }
     }
 }
 
-/// The float edge of an integer dot product: one multiply per row.
-fn rescale(sums: Sums<i32>, rows: &Sums<f32>, token: f32) -> Sums<f32> {
-    let mut values = [0.0; BAND_ROWS];
-    for ((value, sum), row) in values.iter_mut().zip(sums).zip(rows) {
-        *value = sum as f32 * (row * token);
+fn band(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut to: Rows<'_, '_>) {
+    let mut ints = input.ints;
+    let tiles = input.scales.chunks(TILE).enumerate();
+    match band {
+        Band::F32(band) => {
+            let cols = input.ints.cols.max(1);
+            for (tile, x) in input.floats.chunks(cols * TILE).enumerate() {
+                let mut sums = [Sums::default(); TILE];
+                (kernel.f32)(band.columns, x, &mut sums);
+                for (t, sums) in sums.into_iter().take(x.len() / cols).enumerate() {
+                    to.put(tile * TILE + t, sums);
+                }
+            }
+        }
+        Band::Q8(band) => {
+            for (tile, scales) in tiles {
+                let mut sums = [Sums::default(); TILE];
+                let (x, rest) = ints.split(scales.len());
+                (kernel.q8)(band.groups, x, &mut sums);
+                to.rescale(tile * TILE, &sums, &band.scales, scales);
+                ints = rest;
+            }
+        }
+        Band::Q4(band) => {
+            for (tile, scales) in tiles {
+                let mut sums = [Sums::default(); TILE];
+                let (x, rest) = ints.split(scales.len());
+                (kernel.q4)(band.groups, band.pairs, x, &mut sums);
+                to.rescale(tile * TILE, &sums, &band.scales, scales);
+                ints = rest;
+            }
+        }
     }
-    values
 }

@@ -76,6 +76,14 @@ impl<'a> Engine<'a> {
         self
     }
 
+    /// The same engine with another of the [`kernel::available`] kernels than the best. None changes a
+    /// bit of the result.
+    #[must_use]
+    pub fn with_kernel(mut self, kernel: &'static Kernel) -> Self {
+        self.kernel = kernel;
+        self
+    }
+
     /// The name of the kernel in use.
     pub fn kernel(&self) -> &'static str {
         self.kernel.name

@@ -1,6 +1,6 @@
 //! The norms: RMSNorm (arXiv 1910.07467) and LayerNorm (arXiv 1607.06450).
 
-use crate::math::{sqrt, sum, sum_squared_differences, sum_squares};
+use crate::kernel::Kernel;
 use crate::model::Vector;
 
 /// Tokens to normalize, and where the results go.
@@ -27,26 +27,22 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// `out = x / sqrt(mean(x²) + epsilon) · gain` for each token.
-pub(super) fn rms_norm(rows: Rows<'_>, gain: Vector<'_>, epsilon: f32) {
-    let count = rows.hidden as f32;
+/// RMSNorm of each token.
+pub(super) fn rms_norm(kernel: &Kernel, rows: Rows<'_>, gain: Vector<'_>, epsilon: f32) {
     for (x, out) in rows.each() {
-        let inverse = 1.0 / sqrt(sum_squares(x) / count + epsilon);
-        for ((out, x), gain) in out.iter_mut().zip(x).zip(gain.floats()) {
-            *out = x * inverse * gain;
-        }
+        (kernel.elementwise.rms_norm)(x, gain.raw(), epsilon, out);
     }
 }
 
-/// `out = (x - mean(x)) / sqrt(mean((x - mean(x))²) + epsilon) · gain + bias` for each token.
-pub(super) fn layer_norm(rows: Rows<'_>, gain: Vector<'_>, bias: Vector<'_>, epsilon: f32) {
-    let count = rows.hidden as f32;
+/// LayerNorm of each token.
+pub(super) fn layer_norm(
+    kernel: &Kernel,
+    rows: Rows<'_>,
+    gain: Vector<'_>,
+    bias: Vector<'_>,
+    epsilon: f32,
+) {
     for (x, out) in rows.each() {
-        let mean = sum(x) / count;
-        let inverse = 1.0 / sqrt(sum_squared_differences(x, mean) / count + epsilon);
-        for (((out, x), gain), bias) in out.iter_mut().zip(x).zip(gain.floats()).zip(bias.floats())
-        {
-            *out = (x - mean) * inverse * gain + bias;
-        }
+        (kernel.elementwise.layer_norm)(x, gain.raw(), bias.raw(), epsilon, out);
     }
 }

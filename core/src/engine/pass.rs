@@ -13,9 +13,8 @@
 //! A [`Pass`] knows which stage of which layer is next, and how far into it: matrices advance by
 //! bands, attention by heads, the rest by whole stages of O(batch · width).
 
-use super::attention::{Query, attend};
+use super::attention::{MOST_HEADS, QUERY_LIMIT, Queries, attend};
 use super::linear::{Input, Output, Projection, Store, linear};
-use super::quantize::{quantize, quantize_tokens};
 use super::workers::Workers;
 use super::{cache, feed_forward, norm, rope};
 use crate::format::recipe::{Norm, Positions};
@@ -119,7 +118,7 @@ impl Pass {
             }
             Stage::Attention => self.attention(cx, buffers, budget),
             Stage::AttentionInput => {
-                self.quantize(shape, buffers, tokens, shape.query_dim);
+                self.quantize(cx, buffers, tokens, shape.query_dim);
                 self.next(Stage::AttentionOutput)
             }
             Stage::AttentionOutput => {
@@ -139,7 +138,7 @@ impl Pass {
                 self.multiply(cx, buffers, Role::Up, out, budget, Stage::Activation)
             }
             Stage::Activation => {
-                self.activation(shape, buffers);
+                self.activation(cx, buffers);
                 self.next(Stage::Down)
             }
             Stage::Down => {
@@ -209,25 +208,28 @@ impl Pass {
         let rows = norm::Rows { x, hidden, out: buffers.input.floats, out_cols: cols };
         let (gain, epsilon) = (cx.model.vector(role, self.layer), cx.shape.recipe.norm_epsilon);
         match (cx.shape.recipe.norm, cx.model.bias(role, self.layer)) {
-            (Norm::Layer, Some(bias)) => norm::layer_norm(rows, gain, bias, epsilon),
-            _ => norm::rms_norm(rows, gain, epsilon),
+            (Norm::Layer, Some(bias)) => norm::layer_norm(cx.kernel, rows, gain, bias, epsilon),
+            _ => norm::rms_norm(cx.kernel, rows, gain, epsilon),
         }
-        self.quantize(cx.shape, buffers, count, hidden);
+        self.quantize(cx, buffers, count, hidden);
     }
 
     /// Makes the int8 form of `count` tokens of the input, of `cols` columns before padding.
     fn quantize(
         &self,
-        shape: &Shape,
+        cx: &Context<'_>,
         buffers: &mut Buffers<Cutter<'_>>,
         count: usize,
         cols: usize,
     ) {
-        if shape.quantized {
+        if cx.shape.quantized {
             let cols = cols.next_multiple_of(BLOCK);
             let Inputs { floats, quants, scales, block_sums } = &mut buffers.input;
-            let floats = floats.get(..count * cols).unwrap_or_default();
-            quantize_tokens(cols, floats, quants, scales, block_sums);
+            let floats = floats.chunks_exact(cols).take(count);
+            let ints = quants.chunks_exact_mut(cols).zip(block_sums.chunks_exact_mut(cols / BLOCK));
+            for ((x, (q, block_sums)), scale) in floats.zip(ints).zip(scales.iter_mut()) {
+                *scale = (cx.kernel.elementwise.quantize)(x, q, block_sums);
+            }
         }
     }
 
@@ -320,16 +322,24 @@ impl Pass {
                 rope::rotate(key, shape.head_dim, rotations);
             }
         }
+        let int8 = matches!(buffers.cache, KvBuffers::Int8 { .. });
+        if int8 && shape.recipe.key_centers {
+            let center = cx.model.vector(Role::KeyCenter, self.layer);
+            for key in keys.chunks_exact_mut(kv).take(self.tokens) {
+                key.iter_mut().zip(center.floats()).for_each(|(key, center)| *key -= center);
+            }
+        }
         let tokens = keys.chunks_exact(kv).zip(values.chunks_exact(kv)).take(self.tokens);
         for (position, (key, value)) in (self.position..).zip(tokens) {
             cache::store(&mut buffers.cache, shape, layer, position, key, value);
         }
-        if matches!(buffers.cache, KvBuffers::Int8 { .. }) {
+        if int8 {
             let len = shape.head_dim.max(1);
-            let Inputs { quants, scales, .. } = &mut buffers.input;
-            let heads = queries.chunks_exact(len).zip(quants.chunks_exact_mut(len));
-            for ((x, q), scale) in heads.zip(scales.iter_mut()).take(self.tokens * shape.heads) {
-                *scale = quantize(x, q);
+            let to = buffers.queries.wide.chunks_exact_mut(shape.wide_dim().max(1));
+            let heads = queries.chunks_exact(len).zip(to).zip(buffers.queries.scales.iter_mut());
+            for ((x, q), scale) in heads.take(self.tokens * shape.heads) {
+                let q = q.get_mut(..len).unwrap_or_default();
+                *scale = (cx.kernel.elementwise.quantize_wide)(x, QUERY_LIMIT, q);
             }
         }
     }
@@ -345,50 +355,45 @@ impl Pass {
         let layer = usize::try_from(self.layer).unwrap_or(usize::MAX);
         let (len, stride) = (shape.head_dim.max(1), shape.query_dim.next_multiple_of(BLOCK));
         let positions = self.position + self.tokens;
-        let per_head = (2 * len * positions * self.tokens) as u64;
+        let heads = heads_together(shape);
+        let per_strip = (2 * len * heads * positions * self.tokens) as u64;
         let start = self.cursor;
-        let end = start.saturating_add(pieces(budget, per_head)).min(shape.heads);
+        let strips = shape.heads / heads;
+        let end = start.saturating_add(pieces(budget, per_strip)).min(strips);
 
-        let Buffers { cache, output, input, scores, .. } = buffers;
-        let (cache, output, quants, scales) = (&*cache, &*output, &*input.quants, &*input.scales);
+        let Buffers { cache, output, input, queries, .. } = buffers;
+        let (cache, output, queries) = (&*cache, &*output, &*queries);
         let mixed = input.floats.get_mut(..stride * self.tokens).unwrap_or_default();
         if start == 0 {
             mixed.fill(0.0);
         }
-        let strips = Strips::new(mixed, stride, shape.query_dim, len, start..end);
-        let scratch =
-            Strips::new(scores, scores.len(), scores.len(), shape.context, 0..shape.workers);
+        let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, start..end);
         let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
-        // The recipe has kv_heads divide heads, so both divisions are by at least one.
-        let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
+        // The recipe has kv_heads divide heads, so this is at least one.
+        let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1).max(1);
         cx.workers.run(&|| {
-            // A worker beyond those planned for finds no scratch, and leaves the work to the others.
-            let Some(mut scratch) = scratch.claim() else { return };
-            while let Some(mut strip) = strips.claim() {
-                for token in 0..pass.tokens {
-                    let positions = pass.position + token + 1;
-                    let index = token * shape.heads + strip.index;
-                    let kv_head = strip.index.checked_div(group).unwrap_or(0);
-                    let head = cache::head(cache, shape, layer, kv_head, positions);
-                    let query = Query {
-                        floats: output.get(index * len..(index + 1) * len).unwrap_or_default(),
-                        quants: quants.get(index * len..(index + 1) * len).unwrap_or_default(),
-                        scale: scales.get(index).copied().unwrap_or(0.0),
-                        softmax_scale,
-                    };
-                    let scores = scratch.row(0).get_mut(..positions).unwrap_or_default();
-                    attend(query, head, scores, strip.row(token));
+            while let Some(mut claim) = outputs.claim(1) {
+                for strip in claim.strips() {
+                    let first = strip * heads;
+                    let head = cache::head(cache, shape, layer, first / group);
+                    for token in 0..pass.tokens {
+                        let queries = queries_of(shape, output, queries, token, first, heads);
+                        let queries = Queries { softmax_scale, ..queries };
+                        let positions = pass.position + token + 1;
+                        attend(cx.kernel, queries, head, positions, claim.row(strip, token));
+                    }
                 }
             }
         });
         self.cursor = end;
-        if end == shape.heads {
+        if end == strips {
             self.next(Stage::AttentionInput);
         }
-        per_head * (end - start) as u64
+        per_strip * (end - start) as u64
     }
 
-    fn activation(&self, shape: &Shape, buffers: &mut Buffers<Cutter<'_>>) {
+    fn activation(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
+        let shape = cx.shape;
         let (ffn, cols) = (shape.ffn, shape.ffn.next_multiple_of(BLOCK));
         let recipe = &shape.recipe;
         let (gate, up) = match recipe.ungated {
@@ -401,8 +406,39 @@ impl Pass {
         };
         let up = up.get(..ffn * self.tokens).unwrap_or_default();
         let out = &mut *buffers.input.floats;
-        feed_forward::activate(recipe.activation, gate, up, ffn, out, cols);
-        self.quantize(shape, buffers, self.tokens, ffn);
+        feed_forward::activate(cx.kernel, recipe.activation, gate, up, ffn, out, cols);
+        self.quantize(cx, buffers, self.tokens, ffn);
+    }
+}
+
+/// Heads that read their keys and values together: a divisor of those that share them. Not many
+/// where that would leave threads without work.
+fn heads_together(shape: &Shape) -> usize {
+    let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
+    let shared = shape.kv_heads.is_multiple_of(shape.workers.max(1));
+    let most = if shared { MOST_HEADS } else { 1 };
+    (1..=most).rev().find(|heads| group.is_multiple_of(*heads)).unwrap_or(1)
+}
+
+/// The queries of `heads` heads of a token from `first` on; their softmax scale is still to be set.
+fn queries_of<'q>(
+    shape: &Shape,
+    floats: &'q [f32],
+    queries: &'q crate::plan::Queries<Cutter<'_>>,
+    token: usize,
+    first: usize,
+    heads: usize,
+) -> Queries<'q> {
+    fn part<T>(all: &[T], first: usize, heads: usize, len: usize) -> &[T] {
+        all.get(first * len..(first + heads) * len).unwrap_or_default()
+    }
+    let first = token * shape.heads + first;
+    Queries {
+        head_dim: shape.head_dim,
+        floats: part(floats, first, heads, shape.head_dim),
+        wide: part(queries.wide, first, heads, shape.wide_dim()),
+        scales: part(queries.scales, first, heads, 1),
+        softmax_scale: 1.0,
     }
 }
 

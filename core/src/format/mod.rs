@@ -36,6 +36,6 @@ pub use recipe::Recipe;
 /// line, so that no vector load of a band straddles two.
 pub const ALIGNMENT: u64 = 64;
 
-/// The version of the format that this code reads and writes. 0 is a draft: files of version 0
-/// are read only by the release that wrote them.
-pub const VERSION: u16 = 0;
+/// The version of the format that this code reads and writes. Version 0 was a draft: other quantized
+/// bands, and no release that reads it.
+pub const VERSION: u16 = 1;

@@ -118,6 +118,9 @@ pub struct Recipe {
     pub ungated: bool,
     /// Whether every projection of a layer has a bias.
     pub biases: bool,
+    /// Whether each layer has a centre of its keys, which an int8 cache takes from every key before
+    /// it rounds: a constant in all keys moves all scores of a query alike, and softmax does not see it.
+    pub key_centers: bool,
 }
 
 const NO_OR_YES: [bool; 2] = [false, true];
@@ -156,7 +159,8 @@ impl Record<LEN> for Recipe {
         choice(walk, &mut self.activation, &Activation::ALL, "activation", "0 to 2")?;
         choice(walk, &mut self.ungated, &NO_OR_YES, "ungated", "0 or 1")?;
         choice(walk, &mut self.biases, &NO_OR_YES, "biases", "0 or 1")?;
-        walk.reserved::<18>()
+        choice(walk, &mut self.key_centers, &NO_OR_YES, "key_centers", "0 or 1")?;
+        walk.reserved::<17>()
     }
 }
 

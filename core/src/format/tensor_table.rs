@@ -38,6 +38,8 @@ pub enum Role {
     Value,
     /// Its bias [kv_heads · head_dim].
     ValueBias,
+    /// What an int8 cache takes from every (rotated) key [kv_heads · head_dim].
+    KeyCenter,
     /// Attention's output projection [hidden, heads · head_dim].
     AttentionOutput,
     /// Its bias `[hidden]`.
@@ -71,7 +73,7 @@ impl Role {
     pub const FIRST: [Self; 3] = [Self::Embedding, Self::Rotary, Self::PositionEmbedding];
 
     /// The tensors of a layer, in file order: those that some recipe has.
-    pub const LAYER: [Self; 18] = [
+    pub const LAYER: [Self; 19] = [
         Self::AttentionNorm,
         Self::AttentionNormBias,
         Self::Query,
@@ -80,6 +82,7 @@ impl Role {
         Self::KeyBias,
         Self::Value,
         Self::ValueBias,
+        Self::KeyCenter,
         Self::AttentionOutput,
         Self::AttentionOutputBias,
         Self::FeedForwardNorm,
@@ -109,6 +112,7 @@ impl Role {
             Self::KeyBias => 23,
             Self::Value => 19,
             Self::ValueBias => 24,
+            Self::KeyCenter => 26,
             Self::AttentionOutput => 20,
             Self::AttentionOutputBias => 25,
             Self::FeedForwardNorm => 32,
@@ -139,6 +143,7 @@ impl Role {
             Self::KeyBias => "key_bias",
             Self::Value => "value",
             Self::ValueBias => "value_bias",
+            Self::KeyCenter => "key_center",
             Self::AttentionOutput => "attention_output",
             Self::AttentionOutputBias => "attention_output_bias",
             Self::FeedForwardNorm => "feed_forward_norm",
@@ -169,6 +174,7 @@ impl Role {
             | Self::AttentionOutputBias
             | Self::UpBias
             | Self::DownBias => recipe.biases,
+            Self::KeyCenter => recipe.key_centers,
             Self::Gate => !recipe.ungated,
             Self::GateBias => recipe.biases && !recipe.ungated,
             Self::Head => !recipe.tied_head,
@@ -211,7 +217,7 @@ impl Role {
             Self::Query => (recipe.query_dim(), hidden),
             Self::QueryBias => (1, recipe.query_dim()),
             Self::Key | Self::Value => (recipe.kv_dim(), hidden),
-            Self::KeyBias | Self::ValueBias => (1, recipe.kv_dim()),
+            Self::KeyBias | Self::ValueBias | Self::KeyCenter => (1, recipe.kv_dim()),
             Self::AttentionOutput => (hidden, recipe.query_dim()),
             Self::Gate | Self::Up => (ffn, hidden),
             Self::GateBias | Self::UpBias => (1, ffn),
@@ -342,7 +348,7 @@ mod tests {
 
     #[test]
     fn every_tensor_of_every_recipe_has_its_place() {
-        for bits in 0..32u32 {
+        for bits in 0..64u32 {
             let flag = |bit: u32| bits & (1 << bit) != 0;
             let recipe = Recipe {
                 layers: 3,
@@ -351,6 +357,7 @@ mod tests {
                 positions: if flag(2) { Positions::Learned } else { Positions::Rotary },
                 ungated: flag(3),
                 biases: flag(4),
+                key_centers: flag(5),
                 ..Recipe::default()
             };
             for (index, (role, layer)) in expected(&recipe).enumerate() {

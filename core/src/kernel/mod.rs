@@ -1,37 +1,87 @@
-//! The dot products. [`scalar`] is the truth; other instruction sets are to give the same bits.
+//! The inner loops. [`scalar`] is the truth; other instruction sets give the same bits.
 //!
-//! A kernel knows bytes and lengths, never a tensor: it takes the groups of one band
-//! ([`crate::format::encoding`]) and the activations of several tokens, and gives one sum per token
-//! and row. Integer sums are exact in any order; float sums have the one order that the scalar
-//! code spells out.
+//! A kernel knows bytes and lengths, never a tensor. Its dot products take the groups of bands
+//! ([`crate::format::encoding`]) and the activations of several tokens, and give one sum per token and
+//! row. Integer sums are exact in any order; float sums have the one order that the scalar code
+//! spells out. The elementwise loops are written once ([`elementwise`]) and compiled per instruction
+//! set: each operation is one IEEE operation wherever it runs, so vectors cannot change a bit.
 
+pub mod elementwise;
 pub mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
-use crate::format::BAND_ROWS;
+pub use crate::format::encoding::Group;
+use crate::format::{BAND_ROWS, BLOCK};
+use elementwise::Elementwise;
 
 /// Sums of one token: one per row of the band.
 pub type Sums<T> = [T; BAND_ROWS];
 
-/// 32 bytes of a band: what one vector load takes.
-pub type Group = [u8; 32];
+/// int8 activations of some tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ints<'a> {
+    /// Columns per token, padded with zeros to a multiple of [`crate::format::BLOCK`].
+    pub cols: usize,
+    /// [tokens, cols], each in -127..=127.
+    pub values: &'a [i8],
+    /// [tokens, cols / 32]: sums over blocks. They carry the zero points.
+    pub block_sums: &'a [i16],
+}
+
+impl<'a> Ints<'a> {
+    /// How many tokens there are.
+    pub fn tokens(&self) -> usize {
+        self.values.len().checked_div(self.cols).unwrap_or(0)
+    }
+
+    /// The first `tokens` of them, and the rest.
+    pub fn split(self, tokens: usize) -> (Self, Self) {
+        let cols = self.cols;
+        let split = tokens.saturating_mul(cols);
+        let (values, rest) = self.values.split_at_checked(split).unwrap_or((self.values, &[]));
+        let (sums, rest_sums) =
+            self.block_sums.split_at_checked(split / BLOCK).unwrap_or((self.block_sums, &[]));
+        let ints = |values: &'a [i8], block_sums: &'a [i16]| Self { cols, values, block_sums };
+        (ints(values, sums), ints(rest, rest_sums))
+    }
+}
 
 /// `sums[t][r] = Σ_k w[r][k] · x[t][k]` for columns of 8 floats; x is tokens × columns.
 pub type DotF32 = fn(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]);
 
-/// The same, exact, for int8 weights in groups of 4 columns and int8 activations.
-pub type DotQ8 = fn(groups: &[Group], x: &[i8], sums: &mut [Sums<i32>]);
+/// The same, exact, for int8 weights in groups of 4 columns, at most `x.cols` of them, and int8
+/// activations.
+pub type DotQ8 = fn(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]);
 
-/// The same for nibbles in groups of 8 columns. `block_sums[t][b]` is the sum of token t's
-/// activations over block b: it carries the zero point.
-pub type DotQ4 = fn(
-    groups: &[Group],
-    sub_scales: &[[u8; 4]],
-    x: &[i8],
-    block_sums: &[i16],
-    sums: &mut [Sums<i32>],
-);
+/// The same for the nibbles and block parameters of [`crate::format::encoding::q4`], in units of the
+/// row's scale.
+pub type DotQ4 = fn(groups: &[Group], pairs: &[[u8; 16]], x: Ints<'_>, sums: &mut [Sums<i32>]);
 
-/// The dot products of one instruction set.
+/// int8 weights in several bands without scales between them: keys and values in the cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Wide<'a> {
+    /// The bands' groups of 4 columns.
+    pub groups: &'a [Group],
+    /// Groups from the start of one band to the start of the next.
+    pub stride: usize,
+    /// Groups of a band that count, at most `stride`.
+    pub per_band: usize,
+}
+
+impl<'a> Wide<'a> {
+    /// The groups that count, band by band.
+    pub fn bands(self) -> impl Iterator<Item = &'a [Group]> {
+        let bands = self.groups.chunks(self.stride.max(1));
+        bands.filter_map(move |band| band.get(..self.per_band))
+    }
+}
+
+/// The same for several bands and 16-bit activations [tokens, per_band · 4], into sums
+/// [bands, tokens]. In contract where no sum of |w·x| exceeds 2³¹ - 1.
+pub type DotQ8Wide = fn(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]);
+
+/// The loops of one instruction set.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel {
     /// Its name, for people and for choosing it.
@@ -42,9 +92,22 @@ pub struct Kernel {
     pub q8: DotQ8,
     /// For q4 bands.
     pub q4: DotQ4,
+    /// For keys and values in the int8 cache.
+    pub q8_wide: DotQ8Wide,
+    /// What is not a dot product.
+    pub elementwise: Elementwise,
 }
 
-/// The kernel for this machine.
+/// The kernels that this machine can run, the best one first. The last is [`scalar`].
+pub fn available() -> impl Iterator<Item = &'static Kernel> {
+    #[cfg(target_arch = "x86_64")]
+    let fast = x86_64::available();
+    #[cfg(not(target_arch = "x86_64"))]
+    let fast = core::iter::empty();
+    fast.chain([&scalar::KERNEL])
+}
+
+/// The best kernel for this machine.
 pub fn best() -> &'static Kernel {
-    &scalar::KERNEL
+    available().next().unwrap_or(&scalar::KERNEL)
 }

@@ -68,6 +68,11 @@ impl<'a> Vector<'a> {
         Self(tensor.bytes.as_chunks().0)
     }
 
+    /// Its values as they lie in the file.
+    pub fn raw(&self) -> &'a [[u8; 4]] {
+        self.0
+    }
+
     /// Its values as floats.
     pub fn floats(&self) -> impl Iterator<Item = f32> + 'a {
         self.0.iter().map(|raw| f32::from_le_bytes(*raw))

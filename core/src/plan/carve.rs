@@ -18,6 +18,8 @@ pub const ALIGNMENT: usize = 64;
 pub(crate) unsafe trait Plain: Copy + Default + 'static {}
 // SAFETY: integers and floats have no padding and no invalid bit pattern; alignments are 1 to 4.
 unsafe impl Plain for i8 {}
+// SAFETY: as above, with alignment 1.
+unsafe impl Plain for [u8; 32] {}
 // SAFETY: as above.
 unsafe impl Plain for i16 {}
 // SAFETY: as above.
@@ -43,8 +45,6 @@ pub enum Part {
     KvCache,
     /// The residual stream, inputs and outputs of matrices.
     Activations,
-    /// Attention scores, one row per worker.
-    Scores,
     /// Sines and cosines of the tokens under way.
     Rotary,
     /// The logits.
@@ -53,15 +53,13 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 5] =
-        [Self::KvCache, Self::Activations, Self::Scores, Self::Rotary, Self::Logits];
+    pub const ALL: [Self; 4] = [Self::KvCache, Self::Activations, Self::Rotary, Self::Logits];
 
     /// The name that tables use.
     pub fn name(self) -> &'static str {
         match self {
             Self::KvCache => "kv cache",
             Self::Activations => "activations",
-            Self::Scores => "scores",
             Self::Rotary => "rotary",
             Self::Logits => "logits",
         }
@@ -204,38 +202,45 @@ impl<'a> Strips<'a> {
         }
     }
 
-    /// The next strip, or `None` when all are taken.
-    pub(crate) fn claim(&self) -> Option<Strip<'_>> {
+    /// The next `count` strips or those that are left, or `None` when all are taken.
+    pub(crate) fn claim(&self, count: usize) -> Option<Claim<'_>> {
+        let count = count.clamp(1, self.end.max(1));
         // Checked first, so that the counter stays near `end` however often a thread asks.
         if self.next.load(Ordering::Relaxed) >= self.end {
             return None;
         }
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        (index < self.end).then_some(Strip { strips: self, index })
+        let first = self.next.fetch_add(count, Ordering::Relaxed);
+        let end = first.saturating_add(count).min(self.end);
+        (first < end).then_some(Claim { strips: self, first, end })
     }
 }
 
-/// One strip: exclusive access to its columns of every row.
-pub(crate) struct Strip<'s> {
+/// Some strips side by side: exclusive access to their columns of every row.
+pub(crate) struct Claim<'s> {
     strips: &'s Strips<'s>,
-    /// Which strip, counted from 0.
-    pub(crate) index: usize,
+    first: usize,
+    end: usize,
 }
 
-impl Strip<'_> {
-    /// The strip's values in row `row`: `width` of them, or fewer in the last strip; none past the
-    /// last row.
-    pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
+impl Claim<'_> {
+    /// Which strips, counted from 0.
+    pub(crate) fn strips(&self) -> Range<usize> {
+        self.first..self.end
+    }
+
+    /// Strip `index`'s values in row `row`: `width` of them, or fewer in the last strip; none past the
+    /// last row, or for a strip that was not claimed.
+    pub(crate) fn row(&mut self, index: usize, row: usize) -> &mut [f32] {
         let Strips { values, rows, stride, cols, width, .. } = *self.strips;
-        let start = self.index * width;
-        if row >= rows || start >= cols {
+        let start = index.saturating_mul(width);
+        if row >= rows || start >= cols || !self.strips().contains(&index) {
             return &mut [];
         }
         let len = width.min(cols - start);
         // SAFETY: row < rows and start + len ≤ cols ≤ stride, so the range lies within the
-        // rows × stride values that `Strips` borrows exclusively. No other strip has these columns
-        // (start = index · width, len ≤ width), each index is claimed once, and the borrow of
-        // `self` keeps this strip's slices from overlapping.
+        // rows × stride values that `Strips` borrows exclusively. No other claim has these columns:
+        // the counter gives each index once, strips do not overlap (start = index · width,
+        // len ≤ width), and the borrow of `self` keeps this claim's slices from overlapping.
         unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + start), len) }
     }
 }

@@ -15,11 +15,11 @@
 mod carve;
 
 pub use carve::{ALIGNMENT, Arena, Part};
-pub(crate) use carve::{Carver, Cutter, Strip, Strips};
+pub(crate) use carve::{Carver, Claim, Cutter, Strips};
 
 use crate::error::{EngineError, PlanError};
 use crate::format::Recipe;
-use crate::format::encoding::{BLOCK, padded_cols};
+use crate::format::encoding::{BLOCK, Group, padded_cols};
 use crate::model::Model;
 use carve::Counter;
 
@@ -111,14 +111,17 @@ impl Plan {
 
     /// Bytes that one position takes in the KV cache.
     pub fn kv_bytes_per_token(&self) -> usize {
-        let Shape { recipe, kv, .. } = self.shape;
-        let vector = match kv {
-            KvKind::F32 => recipe.head_dim.saturating_mul(4),
-            KvKind::F16 => recipe.head_dim.saturating_mul(2),
-            KvKind::Int8 => recipe.head_dim.saturating_add(2),
+        let Shape { kv, head_dim, layers, kv_heads, .. } = self.shape;
+        let key_and_value = match kv {
+            KvKind::F32 => head_dim.saturating_mul(8),
+            KvKind::F16 => head_dim.saturating_mul(4),
+            KvKind::Int8 => {
+                let padded =
+                    head_dim.next_multiple_of(4).saturating_add(head_dim.next_multiple_of(8));
+                padded.saturating_add(4)
+            }
         };
-        let vectors = recipe.layers.saturating_mul(recipe.kv_heads).saturating_mul(2);
-        usize::try_from(vector.saturating_mul(vectors)).unwrap_or(usize::MAX)
+        layers.saturating_mul(kv_heads).saturating_mul(key_and_value)
     }
 
     /// How keys and values are stored.
@@ -220,12 +223,40 @@ impl Shape {
     }
 }
 
+/// The int8 cache lies in bands: keys as positions × dimensions, values as dimensions × positions.
+impl Shape {
+    /// Groups of 4 dimensions in a band of keys.
+    pub(crate) fn key_groups(&self) -> usize {
+        self.head_dim.div_ceil(4)
+    }
+
+    /// Bands of 8 positions.
+    pub(crate) fn position_bands(&self) -> usize {
+        self.context.div_ceil(8)
+    }
+
+    /// Groups of 4 positions in a band of values, all positions that keys have.
+    pub(crate) fn value_groups(&self) -> usize {
+        self.position_bands().saturating_mul(2)
+    }
+
+    /// Bands of 8 dimensions.
+    pub(crate) fn dimension_bands(&self) -> usize {
+        self.head_dim.div_ceil(8)
+    }
+
+    /// Columns of a 16-bit query head.
+    pub(crate) fn wide_dim(&self) -> usize {
+        self.head_dim.next_multiple_of(4)
+    }
+}
+
 /// The product of lengths, or `None` where it does not fit.
 fn product(factors: &[usize]) -> Option<usize> {
     factors.iter().try_fold(1usize, |product, &factor| product.checked_mul(factor))
 }
 
-/// Keys and values of all positions: per layer and head the vectors of all positions, contiguous.
+/// Keys and values of all positions: per layer and head all positions, contiguous.
 pub(crate) enum KvBuffers<C: Carver> {
     /// [layers, kv_heads, context, head_dim] each.
     F32 {
@@ -243,10 +274,10 @@ pub(crate) enum KvBuffers<C: Carver> {
     },
     /// The same in int8, and scales [layers, kv_heads, context] (the high half of an f32).
     Int8 {
-        /// Keys.
-        keys: C::Slice<i8>,
-        /// Values.
-        values: C::Slice<i8>,
+        /// Keys [layers, kv_heads, position_bands, key_groups].
+        keys: C::Slice<Group>,
+        /// Values [layers, kv_heads, dimension_bands, value_groups].
+        values: C::Slice<Group>,
         /// Scale per key.
         key_scales: C::Slice<u16>,
         /// Scale per value.
@@ -259,6 +290,9 @@ impl<C: Carver> KvBuffers<C> {
         let part = Part::KvCache;
         let vectors = product(&[shape.layers, shape.kv_heads, shape.context]);
         let numbers = product(&[vectors?, shape.head_dim]);
+        let heads = product(&[shape.layers, shape.kv_heads])?;
+        let keys = product(&[heads, shape.position_bands(), shape.key_groups()]);
+        let values = product(&[heads, shape.dimension_bands(), shape.value_groups()]);
         Some(match shape.kv {
             KvKind::F32 => Self::F32 {
                 keys: carver.slice(part, numbers)?,
@@ -269,8 +303,8 @@ impl<C: Carver> KvBuffers<C> {
                 values: carver.slice(part, numbers)?,
             },
             KvKind::Int8 => Self::Int8 {
-                keys: carver.slice(part, numbers)?,
-                values: carver.slice(part, numbers)?,
+                keys: carver.slice(part, keys)?,
+                values: carver.slice(part, values)?,
                 key_scales: carver.slice(part, vectors)?,
                 value_scales: carver.slice(part, vectors)?,
             },
@@ -281,8 +315,8 @@ impl<C: Carver> KvBuffers<C> {
 /// The input of the next matrix, and the same as int8: [batch, its padded columns] each.
 pub(crate) struct Inputs<C: Carver> {
     pub(crate) floats: C::Slice<f32>,
-    /// During attention with an int8 cache these are the queries, a scale per head.
     pub(crate) quants: C::Slice<i8>,
+    /// Per token.
     pub(crate) scales: C::Slice<f32>,
     /// Sums of `quants` over blocks of 32 columns.
     pub(crate) block_sums: C::Slice<i16>,
@@ -290,15 +324,35 @@ pub(crate) struct Inputs<C: Carver> {
 
 impl<C: Carver> Inputs<C> {
     fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
-        let &Shape { batch, width, heads, .. } = shape;
-        // Floats need no int8; but an int8 cache has int8 queries even in a model of floats.
-        let int8 = usize::from(shape.quantized || shape.kv == KvKind::Int8);
+        let &Shape { batch, width, .. } = shape;
+        // Floats need no int8.
+        let int8 = usize::from(shape.quantized);
         let part = Part::Activations;
         Some(Self {
             floats: carver.slice(part, product(&[batch, width]))?,
             quants: carver.slice(part, product(&[int8, batch, width]))?,
-            scales: carver.slice(part, product(&[int8, batch, heads]))?,
+            scales: carver.slice(part, product(&[int8, batch]))?,
             block_sums: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
+        })
+    }
+}
+
+/// The queries for an int8 cache, in 16 bits.
+pub(crate) struct Queries<C: Carver> {
+    /// [batch, heads, wide_dim]
+    pub(crate) wide: C::Slice<i16>,
+    /// [batch, heads]: what they are multiplied with.
+    pub(crate) scales: C::Slice<f32>,
+}
+
+impl<C: Carver> Queries<C> {
+    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+        let heads = usize::from(shape.kv == KvKind::Int8).checked_mul(shape.heads);
+        let heads = product(&[heads?, shape.batch]);
+        let part = Part::Activations;
+        Some(Self {
+            wide: carver.slice(part, product(&[heads?, shape.wide_dim()]))?,
+            scales: carver.slice(part, heads)?,
         })
     }
 }
@@ -314,8 +368,7 @@ pub(crate) struct Buffers<C: Carver> {
     pub(crate) input: Inputs<C>,
     /// What comes out of matrices: query, key and value, or gate (where there is one) and up.
     pub(crate) output: C::Slice<f32>,
-    /// Attention scores [workers, context].
-    pub(crate) scores: C::Slice<f32>,
+    pub(crate) queries: Queries<C>,
     /// Cosines, then sines, of each token under way [batch, rotary_dims].
     pub(crate) rotary: C::Slice<f32>,
     /// Logits [1 or batch, vocab_size].
@@ -325,7 +378,7 @@ pub(crate) struct Buffers<C: Carver> {
 impl<C: Carver> Buffers<C> {
     /// The one list of buffers.
     fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
-        let &Shape { batch, context, hidden, .. } = shape;
+        let &Shape { batch, hidden, .. } = shape;
         let attention = shape.kv_dim.checked_mul(2)?.checked_add(shape.query_dim)?;
         let middle = if shape.recipe.ungated { 1 } else { 2 };
         let output = attention.max(shape.ffn.checked_mul(middle)?);
@@ -337,7 +390,7 @@ impl<C: Carver> Buffers<C> {
             residual: carver.slice(part, product(&[batch, hidden]))?,
             input: Inputs::carve(carver, shape)?,
             output: carver.slice(part, product(&[batch, output]))?,
-            scores: carver.slice(Part::Scores, product(&[shape.workers, context]))?,
+            queries: Queries::carve(carver, shape)?,
             rotary: carver.slice(Part::Rotary, product(&[batch, shape.rotary_dims]))?,
             logits: carver.slice(Part::Logits, product(&[logit_rows, shape.vocab_size]))?,
         })

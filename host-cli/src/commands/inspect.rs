@@ -60,6 +60,7 @@ struct RecipeFields {
     activation: &'static str,
     ungated: bool,
     biases: bool,
+    key_centers: bool,
 }
 
 #[derive(Serialize)]
@@ -149,7 +150,7 @@ impl Contents {
             "{} bytes, {} parameters, {:.3} bpw\n\n\
              recipe: vocabulary {}, hidden {}, layers {}, heads {} × {} (key/value {}), ffn {}, \
              context {}, rotary dimensions {}, norm epsilon {:e}, {} head, {}, {} positions, \
-             {} {} feed-forward, {} biases\n\
+             {} {} feed-forward, {} biases{}\n\
              tokenizer: {tokenizer}\n\
              chat template: {}\n\
              metadata: {}\n\n{sections}\n\n{tensors}",
@@ -172,6 +173,7 @@ impl Contents {
             if recipe.ungated { "plain" } else { "gated" },
             recipe.activation,
             if recipe.biases { "with" } else { "no" },
+            if recipe.key_centers { ", centred keys" } else { "" },
             if self.chat_template { "yes" } else { "none" },
             print::harmless(&self.metadata.to_string()),
         )
@@ -202,6 +204,7 @@ impl RecipeFields {
             activation: recipe.activation.name(),
             ungated: recipe.ungated,
             biases: recipe.biases,
+            key_centers: recipe.key_centers,
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) fn read(name: &str, mut fields: Fields) -> Result<Architecture, Error
         activation: activation(&mut fields)?,
         ungated: true,
         biases: true,
+        // Only calibration knows them.
+        key_centers: false,
     };
     recipe.check().map_err(|kind| common::bounds(&fields, kind, field_name))?;
     fields.ignore(&HARMLESS);
@@ -131,7 +133,7 @@ fn source(role: Role, layer: u32) -> Option<Source> {
         Role::Down => "mlp.c_proj.weight",
         Role::DownBias => "mlp.c_proj.bias",
         // In no recipe of this family.
-        Role::Rotary | Role::Gate | Role::GateBias => return None,
+        Role::Rotary | Role::KeyCenter | Role::Gate | Role::GateBias => return None,
     };
     let (part, parts) = match role {
         Role::Query | Role::QueryBias => (0, 3),

@@ -98,5 +98,12 @@ fn absolute_max(row: &[f32]) -> f32 {
 /// `scale`, or what is usable instead: subnormal ones, which some machines flush to zero, become
 /// zero everywhere; and `reach`, the largest integer it is multiplied with, stays finite.
 fn usable(scale: f32, reach: f32) -> f32 {
-    if scale < f32::MIN_POSITIVE { 0.0 } else { scale.min(f32::MAX / reach) }
+    if scale < f32::MIN_POSITIVE {
+        0.0
+    } else if scale * reach <= f32::MAX {
+        scale
+    } else {
+        // Truncated, so that it stays a bfloat16.
+        f32::from_bits((f32::MAX / reach).to_bits() & 0xFFFF_0000)
+    }
 }

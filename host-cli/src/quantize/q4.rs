@@ -1,131 +1,166 @@
-//! A row of 4-bit weights: `w = R · s · (n - 8)`, see [`acorn_core::format::encoding::q4`].
+//! A row of 4-bit weights: `w = R · s · (4·(n - 8) + z)`, see [`acorn_core::format::encoding::q4`].
 //!
-//! With the row's scale R given, each block's best sub-scale s is found by trying all 16, and the
-//! best nibbles for it by rounding. R itself is searched around the value that just lets the row's
-//! widest block reach its extreme weight with s = ±8, then refitted by least squares.
+//! With the row's scale R given, each block's sub-scale s and zero z are found by trying those near the
+//! ones that just cover the block's range, and the nibbles for them by rounding. R itself is searched
+//! around the value at which the widest block has the largest sub-scale.
 
-use acorn_core::format::encoding::{BLOCK, q4};
+use acorn_core::format::encoding::{BLOCK, q4, short};
 
 use super::{absolute_max, usable};
 
 /// Row scales tried, as parts of the one at which nothing is clipped.
-const FACTORS: [f32; 12] = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.04, 1.08, 1.14];
+const FACTORS: [f32; 5] = [0.82, 0.91, 1.0, 1.12, 1.43];
 
-/// The extreme weight that a block reaches: sub-scale 8 times nibble weight -8.
-const REACH: f32 = 64.0;
+/// Sub-scales tried, as parts of the one that just covers the block's range.
+const WIDTHS: [f32; 5] = [0.82, 0.9, 0.98, 1.06, 1.4];
+
+/// The largest integer that a weight can be.
+const REACH: f32 = 640.0;
 
 /// A quantized row.
 #[derive(Debug)]
 pub(super) struct Row {
     nibbles: Vec<u8>,
-    sub_scales: Vec<i8>,
+    sub_scales: Vec<u8>,
+    zeros: Vec<i8>,
     scale: f32,
 }
 
 impl Row {
     /// Quantizes a row whose length is a multiple of [`BLOCK`].
     pub(super) fn new(row: &[f32]) -> Self {
-        let unit = usable(absolute_max(row) / REACH, REACH);
-        let mut zero = Self {
-            nibbles: vec![q4::ZERO_POINT; row.len()],
+        let mut best = Self {
+            nibbles: vec![8; row.len()],
             sub_scales: vec![1; row.len() / BLOCK],
+            zeros: vec![0; row.len() / BLOCK],
             scale: 0.0,
         };
+        let blocks = row.as_chunks::<BLOCK>().0;
+        let largest = absolute_max(row);
+        // In units of the largest weight no square overflows.
+        let unit = usable(largest, REACH);
         if unit == 0.0 {
-            return zero;
+            return best;
         }
-        // In units of the first scale, all weights are within ±64 and no square overflows.
-        let weights: Vec<f32> = row.iter().map(|w| w / unit).collect();
-        let blocks = weights.as_chunks::<BLOCK>().0;
-        let total = |factor: f32| -> f32 {
-            blocks.iter().map(|block| best_sub_scale(block, factor).1).sum()
-        };
-        let mut best = (f32::INFINITY, 1.0);
+        let scaled: Vec<[f32; BLOCK]> =
+            blocks.iter().map(|block| block.map(|w| w / unit)).collect();
+        let widest = scaled.iter().map(|block| span(block) / 15.0).fold(0.0, f32::max);
+        let mut least = f32::INFINITY;
         for factor in FACTORS {
-            let error = total(factor);
-            if error < best.0 {
-                best = (error, factor);
+            let scale = usable(short(widest * factor / 64.0 * unit), REACH);
+            if scale == 0.0 {
+                continue;
+            }
+            let relative = scale / unit;
+            let fits: Vec<Fit> = scaled.iter().map(|block| Fit::best(block, relative)).collect();
+            let error = fits.iter().map(|fit| fit.error).sum();
+            if error < least {
+                least = error;
+                best.scale = scale;
+                best.take(&scaled, &fits, relative);
             }
         }
-        let factor = best.1;
-        for ((block, sub), nibbles) in
-            blocks.iter().zip(&mut zero.sub_scales).zip(zero.nibbles.as_chunks_mut::<BLOCK>().0)
+        best
+    }
+
+    fn take(&mut self, blocks: &[[f32; BLOCK]], fits: &[Fit], scale: f32) {
+        let nibbles = self.nibbles.as_chunks_mut::<BLOCK>().0;
+        let parameters = self.sub_scales.iter_mut().zip(&mut self.zeros);
+        for ((block, fit), (nibbles, (s, z))) in
+            blocks.iter().zip(fits).zip(nibbles.iter_mut().zip(parameters))
         {
-            *sub = best_sub_scale(block, factor).0;
-            let inverse = 1.0 / (factor * f32::from(*sub));
+            (*s, *z) = (fit.sub_scale, fit.zero);
+            let step = 4.0 * scale * f32::from(fit.sub_scale);
             for (nibble, w) in nibbles.iter_mut().zip(block) {
-                *nibble = (nearest(w * inverse) + f32::from(q4::ZERO_POINT)) as u8;
+                *nibble = nearest(w / step - f32::from(fit.zero) / 4.0 + 8.0) as u8;
             }
         }
-        zero.scale = usable(zero.refit(&weights, factor) * unit, REACH);
-        zero
-    }
-
-    /// The scale at which the chosen integers are nearest to the weights (least squares).
-    fn refit(&self, weights: &[f32], otherwise: f32) -> f32 {
-        let (mut along, mut square) = (0.0, 0.0);
-        for (q, w) in self.integers().zip(weights) {
-            along += f64::from(q) * f64::from(*w);
-            square += f64::from(q).powi(2);
-        }
-        if along > 0.0 { (along / square) as f32 } else { otherwise }
-    }
-
-    /// `s · (n - 8)` of each weight.
-    fn integers(&self) -> impl Iterator<Item = f32> {
-        let subs = self.sub_scales.iter().flat_map(|&sub| [sub; BLOCK]);
-        let nibbles = self.nibbles.iter().map(|&nibble| q4::centred(nibble));
-        nibbles.zip(subs).map(|(n, sub)| f32::from(n * i16::from(sub)))
     }
 
     /// What the weights stand for.
     pub(super) fn floats(&self) -> impl Iterator<Item = f32> {
-        self.integers().map(|q| q * self.scale)
+        let blocks = self.sub_scales.iter().zip(&self.zeros);
+        let blocks = blocks.flat_map(|(&s, &z)| [(s, z); BLOCK]);
+        let weights = self.nibbles.iter().zip(blocks);
+        weights.map(|(&n, (s, z))| f32::from(q4::weight(n, s, z)) * self.scale)
     }
 
     pub(super) fn as_packed(&self) -> q4::Row<'_> {
-        q4::Row { nibbles: &self.nibbles, sub_scales: &self.sub_scales, scale: self.scale }
-    }
-}
-
-/// The sub-scale with the least squared error, and that error.
-fn best_sub_scale(block: &[f32; BLOCK], factor: f32) -> (i8, f32) {
-    // The sub-scale that just reaches the extreme weight. Much smaller ones clip too much, larger
-    // ones are only coarser: neither can be the best, and leaving them out halves the time.
-    let reaching = absolute_max(block) / (8.0 * factor);
-    let least = (0.6 * reaching).clamp(1.0, 8.0) as i8;
-    let most = (1.3 * reaching).ceil().clamp(1.0, 8.0) as i8;
-    let mut best = (1, f32::INFINITY);
-    for magnitude in least..=most {
-        for sub in [magnitude, -magnitude] {
-            let error = squared_error(block, factor * f32::from(sub));
-            if error < best.1 {
-                best = (sub, error);
-            }
+        q4::Row {
+            nibbles: &self.nibbles,
+            sub_scales: &self.sub_scales,
+            zeros: &self.zeros,
+            scale: self.scale,
         }
     }
-    best
 }
 
-/// Squared error of a block in steps of `step`, in eight sums so that the compiler can use vectors
-/// without changing their order.
-fn squared_error(block: &[f32; BLOCK], step: f32) -> f32 {
+/// A block's parameters, and their squared error.
+#[derive(Clone, Copy, Debug)]
+struct Fit {
+    sub_scale: u8,
+    zero: i8,
+    error: f32,
+}
+
+impl Fit {
+    fn best(block: &[f32; BLOCK], scale: f32) -> Self {
+        let (low, high) = ends(block);
+        let covering = span(block) / 15.0 / (4.0 * scale);
+        let mut best = Self { sub_scale: 0, zero: 0, error: f32::INFINITY };
+        for width in WIDTHS {
+            let sub_scale = (width * covering).round().clamp(1.0, 16.0) as u8;
+            if sub_scale == best.sub_scale {
+                continue;
+            }
+            let step = 4.0 * scale * f32::from(sub_scale);
+            // The middle of the nibbles, 7.5, at the middle of the range; or zero kept exact.
+            let middle =
+                (4.0 * (f32::midpoint(low, high) / step + 0.5)).round().clamp(-8.0, 7.0) as i8;
+            for zero in [0, middle - 1, middle, middle + 1] {
+                if q4::ZEROS.contains(&zero) {
+                    let error = squared_error(block, step, f32::from(zero) / 4.0 - 8.0);
+                    if error < best.error {
+                        best = Self { sub_scale, zero, error };
+                    }
+                }
+            }
+        }
+        best
+    }
+}
+
+/// The least and the largest weight; zero is between.
+fn ends(block: &[f32; BLOCK]) -> (f32, f32) {
+    block.iter().fold((0.0, 0.0), |(low, high): (f32, f32), &w| (low.min(w), high.max(w)))
+}
+
+/// The width that a block's nibbles have to cover, given how far the zero can move: 15 steps, of
+/// which at most 8 + 2 lie on one side.
+fn span(block: &[f32; BLOCK]) -> f32 {
+    let (low, high) = ends(block);
+    (high - low).max(1.5 * high.max(-low))
+}
+
+/// Squared error of a block in steps of `step` from `offset` steps on, in eight sums so that the
+/// compiler can use vectors without changing their order.
+fn squared_error(block: &[f32; BLOCK], step: f32, offset: f32) -> f32 {
     let inverse = 1.0 / step;
     let mut sums = [0.0; 8];
     for eight in block.as_chunks::<8>().0 {
         for (sum, w) in sums.iter_mut().zip(eight) {
-            let error = w - nearest(w * inverse) * step;
+            let error = w - (nearest(w * inverse - offset) + offset) * step;
             *sum += error * error;
         }
     }
     sums.iter().sum()
 }
 
-/// The nearest of -8, …, 7 (ties to even): adding and taking away 1.5 · 2²³ rounds, in two vector
+/// The nearest of 0, …, 15 (ties to even): adding and taking away 1.5 · 2²³ rounds, in two vector
 /// instructions on every machine.
-fn nearest(w: f32) -> f32 {
+fn nearest(n: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
-    (w.clamp(-8.0, 7.0) + ROUND) - ROUND
+    (n.clamp(0.0, 15.0) + ROUND) - ROUND
 }
 
 #[cfg(test)]
@@ -144,13 +179,19 @@ mod tests {
         let mut weights = [0.0; 64];
         weights[40] = 0.3;
         let row = Row::new(&weights);
-        assert!(row.floats().zip(&weights).all(|(stored, w)| (stored - w).abs() < 1e-7));
+        assert!(row.floats().take(32).all(|stored| stored == 0.0), "{row:?}");
+        assert!(row.floats().zip(&weights).all(|(stored, w)| (stored - w).abs() < 2e-3), "{row:?}");
     }
 
     #[test]
     fn what_fits_is_exact() {
-        let weights: Vec<f32> =
-            (0..64).map(|i| if i < 32 { (i % 16) - 8 } else { 8 * (8 - i % 16) } as f32).collect();
+        // Two blocks with sub-scales 16 and 4, and zeros of a quarter and minus a half step.
+        let weights: Vec<f32> = (0..64i16)
+            .map(|i| {
+                let n = (i % 16) as u8;
+                f32::from(if i < 32 { q4::weight(n, 16, 1) } else { q4::weight(n, 4, -2) })
+            })
+            .collect();
         let row = Row::new(&weights);
         assert!(row.floats().eq(weights), "{row:?}");
     }

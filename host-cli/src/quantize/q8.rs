@@ -1,5 +1,7 @@
 //! A row of int8 weights with one scale: absolute maximum to 127, round to nearest.
 
+use acorn_core::format::encoding::short;
+
 use super::{absolute_max, usable};
 
 /// A quantized row.
@@ -11,7 +13,9 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(row: &[f32]) -> Self {
-        let scale = usable(absolute_max(row) / 127.0, 128.0);
+        // The scale is rounded first; where that makes it smaller, the largest weights are clipped by
+        // less than half a step.
+        let scale = usable(short(absolute_max(row) / 127.0), 128.0);
         // In f64 no quotient can overflow; -128 is out of contract, see `encoding::q8`.
         let quantize = |w: &f32| match scale {
             0.0 => 0,

@@ -1,7 +1,7 @@
 //! How a tensor's numbers lie in the file.
 //!
 //! A matrix [rows, cols] is cut into **bands** of [`BAND_ROWS`] rows; the last one is filled up
-//! with zero rows, and every row with zero columns up to a multiple of [`BLOCK`]. A band is
+//! with zero rows, and every row with zero columns up to a multiple of [`BLOCK`] (q8: of 4). A band is
 //! contiguous, holds all that its rows need (weights and scales), and lies in the file as kernels
 //! read it. The layouts of the bands are isolated in [`mod@f32`], [`q8`] and [`q4`]: one file each,
 //! packing and reading side by side.
@@ -15,7 +15,13 @@ use super::size;
 /// Rows stored together.
 pub const BAND_ROWS: usize = 8;
 
-/// Columns that share a sub-scale, and the multiple that rows are padded to.
+/// 32 bytes of a quantized band: 8 rows × 4 int8, or × 8 nibbles. What one vector load takes.
+pub type Group = [u8; 32];
+
+/// Bytes of a band's bfloat16 scales.
+const SCALES: usize = 16;
+
+/// Columns that share a sub-scale, and the multiple that activations are padded to.
 pub const BLOCK: usize = 32;
 
 /// How a tensor's numbers are stored. The numbers are those in the file.
@@ -27,9 +33,10 @@ pub enum Encoding {
     Turns,
     /// A matrix of f32 in bands: for conformance, not for use.
     F32,
-    /// A matrix of int8 weights in bands, one f32 scale per row.
+    /// A matrix of int8 weights in bands, one bfloat16 scale per row.
     Q8,
-    /// A matrix of 4-bit weights in bands: an integer sub-scale per block, one f32 scale per row.
+    /// A matrix of 4-bit weights in bands: an integer sub-scale and zero per block, one bfloat16
+    /// scale per row.
     Q4,
 }
 
@@ -69,14 +76,14 @@ impl Encoding {
         matches!(self, Self::F32 | Self::Q8 | Self::Q4)
     }
 
-    /// Bytes of one band of a matrix with `cols` columns; `None` for vectors.
+    /// Bytes of one band of a matrix with `cols` columns; `None` for vectors, and for more columns
+    /// than the encoding's integer sums have room for.
     pub fn band_len(self, cols: u32) -> Option<u64> {
-        let padded = padded_cols(cols)?;
         match self {
             Self::Vector | Self::Turns => None,
-            Self::F32 => f32::band_len(padded),
-            Self::Q8 => q8::band_len(padded),
-            Self::Q4 => q4::band_len(padded),
+            Self::F32 => f32::band_len(padded_cols(cols)?),
+            Self::Q8 => q8::band_len(cols.into()),
+            Self::Q4 => q4::band_len(padded_cols(cols)?),
         }
     }
 
@@ -94,7 +101,7 @@ pub fn bands(rows: u32) -> u64 {
     u64::from(rows.div_ceil(8))
 }
 
-/// The columns that a row is stored with: a multiple of [`BLOCK`].
+/// The columns that activations of a row have: a multiple of [`BLOCK`].
 pub fn padded_cols(cols: u32) -> Option<u64> {
     size::round_up(cols.into(), 32)
 }
@@ -115,7 +122,7 @@ impl<'a> Band<'a> {
     /// another length give an empty band.
     pub fn new(encoding: Encoding, cols: usize, bytes: &'a [u8]) -> Self {
         match encoding {
-            Encoding::Q8 => Self::Q8(q8::Band::new(cols, bytes)),
+            Encoding::Q8 => Self::Q8(q8::Band::new(bytes)),
             Encoding::Q4 => Self::Q4(q4::Band::new(cols, bytes)),
             Encoding::F32 | Encoding::Vector | Encoding::Turns => Self::F32(f32::Band::new(bytes)),
         }
@@ -130,11 +137,12 @@ impl<'a> Band<'a> {
         }
     }
 
-    /// The first row whose scale (or, in f32, weight) is not finite or is negative.
+    /// The first row with a number that the encoding has no meaning for: a scale (in f32, a weight)
+    /// that is not finite, a negative scale, an int8 weight of -128.
     pub fn bad_row(&self) -> Option<usize> {
         match self {
             Self::F32(band) => band.bad_row(),
-            Self::Q8(band) => bad_scale(&band.scales),
+            Self::Q8(band) => band.bad_row(),
             Self::Q4(band) => bad_scale(&band.scales),
         }
     }
@@ -157,5 +165,33 @@ fn scales(bytes: &[u8]) -> [core::primitive::f32; BAND_ROWS] {
 fn put_scales(scales: &[core::primitive::f32; BAND_ROWS], out: &mut [u8]) {
     for (scale, raw) in scales.iter().zip(out.as_chunks_mut::<4>().0) {
         *raw = scale.to_le_bytes();
+    }
+}
+
+/// `scale` as a bfloat16, the upper half of an f32, rounded to the nearest, ties to even: what a row's scale
+/// must be before its weights are chosen. Not finite stays so.
+pub fn short(scale: core::primitive::f32) -> core::primitive::f32 {
+    if !scale.is_finite() {
+        return scale;
+    }
+    let bits = scale.to_bits();
+    let round = 0x7FFF_u32.wrapping_add((bits >> 16) & 1);
+    core::primitive::f32::from_bits(bits.wrapping_add(round) & 0xFFFF_0000)
+}
+
+/// The [`BAND_ROWS`] little-endian bfloat16 at the start of `bytes`; missing ones read as 0.
+fn short_scales(bytes: &[u8]) -> [core::primitive::f32; BAND_ROWS] {
+    let mut scales = [0.0; BAND_ROWS];
+    for (scale, [low, high]) in scales.iter_mut().zip(bytes.as_chunks::<2>().0) {
+        *scale = core::primitive::f32::from_le_bytes([0, 0, *low, *high]);
+    }
+    scales
+}
+
+/// Writes the upper halves of scales at the start of `out`.
+fn put_short_scales(scales: &[core::primitive::f32; BAND_ROWS], out: &mut [u8]) {
+    for (scale, raw) in scales.iter().zip(out.as_chunks_mut::<2>().0) {
+        let [_, _, low, high] = scale.to_le_bytes();
+        *raw = [low, high];
     }
 }

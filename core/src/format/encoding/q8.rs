@@ -1,43 +1,47 @@
-//! A band of int8 weights with one f32 scale per row: `w = scale · q`, q in -127..=127.
+//! A band of int8 weights with one scale per row: `w = R · q`, q in -127..=127.
 //!
-//! K columns are cut into groups of 4; 32 bytes hold 8 rows × 4 columns:
+//! K columns, a multiple of 4, are cut into groups of 4; 32 bytes hold 8 rows × 4 columns:
 //!
 //! ```text
 //! group 0: r0 k0 k1 k2 k3 | r1 k0 k1 k2 k3 | … | r7 k0 k1 k2 k3
 //! group 1: r0 k4 k5 k6 k7 | …
 //! …                                                   8·K bytes
-//! scales:  r0 r1 … r7                                 8 × f32
+//! scales:  r0 r1 … r7                                 8 × bfloat16
 //! ```
 //!
 //! -128 does not occur: AVX2's `sign` + `maddubs` would be wrong for it.
 
-use super::{BAND_ROWS, size};
+use super::{BAND_ROWS, Group, SCALES, size};
 
-/// Bytes of one group: 8 rows × 4 columns.
-const GROUP: usize = 32;
+/// The most columns of a row: beyond, its integer sum might not fit 32 bits (127 · 127 each).
+pub const MOST_COLS: u64 = 131_072;
 
-/// Bytes of a band with `cols` (padded) columns.
+/// Bytes of a band with `cols` columns, before padding.
 pub fn band_len(cols: u64) -> Option<u64> {
-    size::sum(&[size::product(&[cols, 8])?, 32])
+    let weights = size::product(&[size::round_up(cols, 4)?, 8])?;
+    if cols > MOST_COLS { None } else { size::sum(&[weights, 16]) }
 }
 
 /// One band.
 #[derive(Clone, Copy, Debug)]
 pub struct Band<'a> {
     /// Groups of 4 columns: 8 rows × 4 int8.
-    pub groups: &'a [[u8; GROUP]],
+    pub groups: &'a [Group],
     /// Per row, what the integer sum is multiplied with.
     pub scales: [f32; BAND_ROWS],
 }
 
 impl<'a> Band<'a> {
-    pub(super) fn new(cols: usize, bytes: &'a [u8]) -> Self {
-        let (groups, scales) = bytes.split_at_checked(cols.saturating_mul(8)).unwrap_or_default();
-        Self { groups: groups.as_chunks().0, scales: super::scales(scales) }
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let split = bytes.len().saturating_sub(SCALES);
+        let (groups, scales) = bytes.split_at_checked(split).unwrap_or_default();
+        Self { groups: groups.as_chunks().0, scales: super::short_scales(scales) }
     }
 
     pub(super) fn row(&self, row: usize, out: &mut [f32]) {
         let scale = self.scales.get(row).copied().unwrap_or(0.0);
+        // Columns that are padded further than this encoding pads them.
+        out.iter_mut().skip(self.groups.len().saturating_mul(4)).for_each(|value| *value = 0.0);
         for (values, group) in out.chunks_mut(4).zip(self.groups) {
             let quads = group.as_chunks::<4>().0;
             for (value, q) in values.iter_mut().zip(quads.get(row).copied().unwrap_or_default()) {
@@ -45,18 +49,28 @@ impl<'a> Band<'a> {
             }
         }
     }
+
+    /// The first row with a weight of -128, or with a scale that is not finite or is negative.
+    pub(super) fn bad_row(&self) -> Option<usize> {
+        let minimum = |quad: &[u8; 4]| quad.contains(&0x80);
+        let weight =
+            self.groups.iter().find_map(|group| group.as_chunks().0.iter().position(minimum));
+        weight.or_else(|| super::bad_scale(&self.scales))
+    }
 }
 
-/// Packs 8 rows of equal (padded) length into `out`, a band's bytes.
+/// Packs 8 rows of equal length into `out`, a band's bytes; the scales are bfloat16
+/// ([`super::short`]).
 pub fn pack(rows: [&[i8]; BAND_ROWS], scales: &[f32; BAND_ROWS], out: &mut [u8]) {
-    let cols = rows.first().map_or(0, |row| row.len());
-    let Some((groups, tail)) = out.split_at_mut_checked(cols.saturating_mul(8)) else { return };
-    for (g, group) in groups.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+    let split = out.len().saturating_sub(SCALES);
+    let Some((groups, tail)) = out.split_at_mut_checked(split) else { return };
+    for (g, group) in groups.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         for (quad, row) in group.as_chunks_mut::<4>().0.iter_mut().zip(rows) {
-            for (byte, weight) in quad.iter_mut().zip(row.iter().skip(g.saturating_mul(4))) {
-                *byte = weight.cast_unsigned();
+            let mut weights = row.iter().skip(g.saturating_mul(4));
+            for byte in quad {
+                *byte = weights.next().map_or(0, |weight| weight.cast_unsigned());
             }
         }
     }
-    super::put_scales(scales, tail);
+    super::put_short_scales(scales, tail);
 }

@@ -1,0 +1,168 @@
+//! What is not a dot product over bands, as plain loops that compilers turn into vectors: written
+//! once, compiled for each instruction set (`elementwise_for!` beside the kernels).
+//!
+//! Every operation is one IEEE operation, reductions go by [`LANES`], and nothing is contracted, so
+//! the width of a vector cannot change a bit.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::{Group, Sums};
+use crate::format::encoding::{BAND_ROWS, BLOCK};
+use crate::format::recipe::Activation;
+use crate::math::{self, LANES, exp, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes};
+
+/// Little-endian floats of the file.
+pub type Floats<'a> = &'a [[u8; 4]];
+
+/// A feed-forward's function, its gate if there is one, what is gated, and the result.
+pub type Activate = fn(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32]);
+
+/// The loops of one instruction set.
+#[derive(Clone, Copy, Debug)]
+pub struct Elementwise {
+    /// Quantizes one token's `x` to int8, `q = round(x · 127 / max|x|)`, and sums the blocks. Returns
+    /// the scale, max|x| / 127. Zeros, or a largest magnitude that is not finite, become zeros with
+    /// scale 0. All have as many columns, a multiple of [`BLOCK`].
+    pub quantize: fn(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32,
+    /// The same to 16 bits: `q = round(x · limit / max|x|)`; returns max|x| / limit.
+    pub quantize_wide: fn(x: &[f32], limit: f32, q: &mut [i16]) -> f32,
+    /// `out = x / sqrt(mean(x²) + epsilon) · gain` (arXiv 1910.07467).
+    pub rms_norm: fn(x: &[f32], gain: Floats<'_>, epsilon: f32, out: &mut [f32]),
+    /// `out = (x - mean(x)) / sqrt(mean((x - mean(x))²) + epsilon) · gain + bias` (arXiv 1607.06450).
+    pub layer_norm:
+        fn(x: &[f32], gain: Floats<'_>, bias: Floats<'_>, epsilon: f32, out: &mut [f32]),
+    /// `out = f(gate) · up`, or `out = f(up)` without a gate.
+    pub activate: Activate,
+    /// `x = exp(x - max)`; returns the sum, by lanes.
+    pub exp_sum: fn(x: &mut [f32], max: f32) -> f32,
+}
+
+impl Elementwise {
+    /// For any machine.
+    pub(super) const PORTABLE: Self =
+        Self { quantize, quantize_wide, rms_norm, layer_norm, activate, exp_sum };
+}
+
+/// Below this the largest magnitude counts as zero: a limit / it would not be finite.
+const TINY: f32 = 1e-30;
+
+/// See [`Elementwise::quantize`].
+#[inline(always)]
+pub(super) fn quantize(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32 {
+    let largest = max_abs(x);
+    if !(TINY..f32::INFINITY).contains(&largest) {
+        q.fill(0);
+        block_sums.fill(0);
+        return 0.0;
+    }
+    let inverse = 127.0 / largest;
+    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(q.as_chunks_mut::<BLOCK>().0);
+    for ((x, q), block_sum) in blocks.zip(block_sums) {
+        *block_sum = 0;
+        for (q, x) in q.iter_mut().zip(x) {
+            let nearest = math::nearest(x * inverse).clamp(-127, 127) as i16;
+            *block_sum += nearest;
+            *q = nearest as i8;
+        }
+    }
+    largest / 127.0
+}
+
+/// See [`Elementwise::quantize_wide`].
+#[inline(always)]
+pub(super) fn quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32 {
+    let largest = max_abs(x);
+    if !(TINY..f32::INFINITY).contains(&largest) {
+        q.fill(0);
+        return 0.0;
+    }
+    let inverse = limit / largest;
+    for (q, x) in q.iter_mut().zip(x) {
+        *q = math::nearest(x * inverse) as i16;
+    }
+    largest / limit
+}
+
+/// See [`Elementwise::rms_norm`].
+#[inline(always)]
+pub(super) fn rms_norm(x: &[f32], gain: Floats<'_>, epsilon: f32, out: &mut [f32]) {
+    let inverse = 1.0 / sqrt(math::sum_squares(x) / x.len() as f32 + epsilon);
+    for ((out, x), gain) in out.iter_mut().zip(x).zip(gain) {
+        *out = x * inverse * f32::from_le_bytes(*gain);
+    }
+}
+
+/// See [`Elementwise::layer_norm`].
+#[inline(always)]
+pub(super) fn layer_norm(
+    x: &[f32],
+    gain: Floats<'_>,
+    bias: Floats<'_>,
+    epsilon: f32,
+    out: &mut [f32],
+) {
+    let count = x.len() as f32;
+    let mean = math::sum(x) / count;
+    let inverse = 1.0 / sqrt(math::sum_squared_differences(x, mean) / count + epsilon);
+    for (((out, x), gain), bias) in out.iter_mut().zip(x).zip(gain).zip(bias) {
+        *out = (x - mean) * inverse * f32::from_le_bytes(*gain) + f32::from_le_bytes(*bias);
+    }
+}
+
+/// See [`Elementwise::activate`].
+#[inline(always)]
+pub(super) fn activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32]) {
+    match f {
+        Activation::Silu => activate_by(silu, gate, up, out),
+        Activation::GeluErf => activate_by(gelu_erf, gate, up, out),
+        Activation::GeluTanh => activate_by(gelu_tanh, gate, up, out),
+    }
+}
+
+#[inline(always)]
+fn activate_by(f: impl Fn(f32) -> f32, gate: Option<&[f32]>, up: &[f32], out: &mut [f32]) {
+    match gate {
+        Some(gate) => {
+            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+                *out = f(*gate) * up;
+            }
+        }
+        None => out.iter_mut().zip(up).for_each(|(out, up)| *out = f(*up)),
+    }
+}
+
+/// See [`Elementwise::exp_sum`].
+#[inline(always)]
+pub(super) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (chunks, rest) = x.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *x = exp(*x - max);
+            *lane += *x;
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *x = exp(*x - max);
+        *lane += *x;
+    }
+    sum_lanes(lanes)
+}
+
+/// See [`super::DotF32`].
+#[inline(always)]
+pub(super) fn dot_f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
+    for (x, sums) in x.chunks_exact(columns.len().max(1)).zip(sums) {
+        let mut partial = [[0.0; BAND_ROWS]; 4];
+        for (columns, x) in columns.chunks(4).zip(x.chunks(4)) {
+            for ((sums, column), x) in partial.iter_mut().zip(columns).zip(x) {
+                for (sum, raw) in sums.iter_mut().zip(column.as_chunks::<4>().0) {
+                    *sum += f32::from_le_bytes(*raw) * x;
+                }
+            }
+        }
+        let [a, b, c, d] = partial;
+        for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *sum = (a + b) + (c + d);
+        }
+    }
+}

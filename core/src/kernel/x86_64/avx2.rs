@@ -1,0 +1,251 @@
+//! AVX2: a register holds a group, 8 rows × 4 columns of int8.
+//!
+//! ```text
+//! q8, per group and token:  x4 = the token's 4 activations in every row
+//!   maddubs(|w|, sign(x4, w))  → i16, two per row      at most 2 · 127 · 127 < 2¹⁵
+//!   maddwd(·, 1)               → i32, one per row; added up
+//! q4, per block and token:
+//!   Σ maddubs(n, x4)           → i16, two per row      at most 8 · 2 · 15 · 127 < 2¹⁵
+//!   maddwd(·, 4·s)             → i32, one per row; added up
+//!   maddwd(s·(z - 32), Σx)     → the same for the zero points, two blocks at a time
+//! q8_wide, per group and token: w widened to i16; maddwd → i32, two per row
+//! ```
+//!
+//! Up to 4 tokens share each load of weights; their sums stay in registers.
+
+use core::arch::x86_64::*;
+
+use crate::format::encoding::{BLOCK, q4::Pair};
+use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+
+/// How far ahead of its use a byte of the weights is asked for.
+const AHEAD: usize = 1024;
+
+static KERNEL: Kernel = Kernel {
+    name: "x86_64-avx2",
+    f32: |columns, x, sums| {
+        // SAFETY: the table is handed out by `kernel()`, which has seen AVX2.
+        unsafe { dot_f32(columns, x, sums) }
+    },
+    q8: |groups, x, sums| {
+        // SAFETY: as above.
+        unsafe { q8(groups, x, sums) }
+    },
+    q4: |groups, pairs, x, sums| {
+        // SAFETY: as above.
+        unsafe { q4(groups, pairs, x, sums) }
+    },
+    q8_wide: |weights, x, tokens, sums| {
+        // SAFETY: as above.
+        unsafe { q8_wide(weights, x, tokens, sums) }
+    },
+    elementwise: super::elementwise_for!("avx2"),
+};
+
+/// The kernel, on machines that have AVX2.
+pub(super) fn kernel() -> Option<&'static Kernel> {
+    super::detect::avx2().then_some(&KERNEL)
+}
+
+#[target_feature(enable = "avx2")]
+fn dot_f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
+    crate::kernel::elementwise::dot_f32(columns, x, sums);
+}
+
+/// A group's register.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(group: &Group) -> __m256i {
+    // SAFETY: a group has 32 bytes.
+    unsafe { _mm256_loadu_si256(group.as_ptr().cast()) }
+}
+
+/// The i32 of each row.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store(sums: &mut Sums<i32>, values: __m256i) {
+    // SAFETY: 8 × 4 bytes.
+    unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), values) }
+}
+
+/// The 4 bytes at `quad`, in every row.
+///
+/// # Safety
+/// They can be read.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn broadcast(quad: *const i8) -> __m256i {
+    // SAFETY: by this function's contract.
+    _mm256_set1_epi32(unsafe { quad.cast::<i32>().read_unaligned() })
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn prefetch(group: &Group) {
+    // Beyond the end there is nothing to fetch; a prefetch reads nothing, whatever the address.
+    _mm_prefetch::<_MM_HINT_T0>(group.as_ptr().wrapping_add(AHEAD).cast());
+}
+
+#[target_feature(enable = "avx2")]
+fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    super::tiles!(x, sums, [4] [3] [2] [1] q8_tile(groups));
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    debug_assert!(x.tokens() == T && sums.len() == T);
+    let ones = _mm256_set1_epi16(1);
+    let mut totals = [_mm256_setzero_si256(); T];
+    for (g, group) in groups.iter().take(x.cols / 4).enumerate() {
+        if T == 1 && g % 2 == 0 {
+            prefetch(group);
+        }
+        let w = load(group);
+        let magnitude = _mm256_abs_epi8(w);
+        for (t, total) in totals.iter_mut().enumerate() {
+            // SAFETY: token t < T of x.cols ≥ 4·g + 4 columns.
+            let x = unsafe { broadcast(x.values.as_ptr().add(t * x.cols + 4 * g)) };
+            let products = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(x, w));
+            *total = _mm256_add_epi32(*total, _mm256_madd_epi16(products, ones));
+        }
+    }
+    for (sums, total) in sums.iter_mut().zip(totals) {
+        store(sums, total);
+    }
+}
+
+/// The parameters of two blocks, for `maddwd`.
+struct Parameters {
+    /// Per block 4·s twice for each row.
+    steps: [__m256i; 2],
+    /// s·(z - 32) of the first, then of the second block, for each row.
+    offsets: __m256i,
+}
+
+impl Parameters {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn of(pair: &Pair) -> Self {
+        // SAFETY: a pair has 16 bytes.
+        let bytes = unsafe { _mm_loadu_si128(pair.as_ptr().cast()) };
+        let bytes = _mm256_broadcastsi128_si256(bytes);
+        // Each row's byte, twice, in 16 bits each.
+        #[rustfmt::skip]
+        let rows = _mm256_setr_epi8(
+            0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1,
+            4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1,
+        );
+        let behind = _mm256_set1_epi16(8);
+        let (low, one) = (_mm256_set1_epi16(0xF), _mm256_set1_epi16(1));
+        let subs = _mm256_shuffle_epi8(bytes, rows);
+        let zeros = _mm256_shuffle_epi8(bytes, _mm256_add_epi8(rows, behind));
+        let first = _mm256_add_epi16(_mm256_and_si256(subs, low), one);
+        let second = _mm256_add_epi16(_mm256_srli_epi16::<4>(subs), one);
+        let zeros =
+            _mm256_blend_epi16::<0xAA>(_mm256_and_si256(zeros, low), _mm256_srli_epi16::<4>(zeros));
+        let zeros = _mm256_sub_epi16(zeros, _mm256_set1_epi16(8 + 32));
+        let offsets = _mm256_mullo_epi16(_mm256_blend_epi16::<0xAA>(first, second), zeros);
+        Self { steps: [_mm256_slli_epi16::<2>(first), _mm256_slli_epi16::<2>(second)], offsets }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    super::tiles!(x, sums, [4] [3] [2] [1] q4_tile((groups, pairs)));
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn q4_tile<const T: usize>(
+    (groups, pairs): (&[Group], &[Pair]),
+    x: Ints<'_>,
+    sums: &mut [Sums<i32>],
+) {
+    debug_assert!(x.tokens() == T && sums.len() == T);
+    let nibble = _mm256_set1_epi8(0xF);
+    let blocks = super::blocks(groups, x);
+    let mut totals = [_mm256_setzero_si256(); T];
+    for ((p, pair), blocks) in pairs.iter().enumerate().zip(blocks.chunks(2)) {
+        let parameters = Parameters::of(pair);
+        for (t, total) in totals.iter_mut().enumerate() {
+            let zero =
+                _mm256_madd_epi16(parameters.offsets, _mm256_set1_epi32(super::pair_sums(x, t, p)));
+            *total = _mm256_add_epi32(*total, zero);
+        }
+        for ((b, groups), steps) in blocks.iter().enumerate().zip(parameters.steps) {
+            let mut dots = [_mm256_setzero_si256(); T];
+            for (g, group) in groups.iter().enumerate() {
+                if T == 1 && g % 2 == 0 {
+                    prefetch(group);
+                }
+                let w = load(group);
+                let low = _mm256_and_si256(w, nibble);
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble);
+                let column = (2 * p + b) * BLOCK + 8 * g;
+                for (t, dot) in dots.iter_mut().enumerate() {
+                    // SAFETY: token t < T of x.cols ≥ column + 8 columns (`super::blocks`).
+                    let (x_low, x_high) = unsafe {
+                        let x = x.values.as_ptr().add(t * x.cols + column);
+                        (broadcast(x), broadcast(x.add(4)))
+                    };
+                    let low = _mm256_maddubs_epi16(low, x_low);
+                    let high = _mm256_maddubs_epi16(high, x_high);
+                    *dot = _mm256_add_epi16(*dot, _mm256_add_epi16(low, high));
+                }
+            }
+            for (total, dot) in totals.iter_mut().zip(dots) {
+                *total = _mm256_add_epi32(*total, _mm256_madd_epi16(dot, steps));
+            }
+        }
+    }
+    for (sums, total) in sums.iter_mut().zip(totals) {
+        store(sums, total);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
+    let cols = weights.per_band * 4;
+    if cols == 0 || tokens == 0 || x.len() < tokens * cols {
+        return;
+    }
+    for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens)) {
+        let mut t = 0;
+        while t < tokens {
+            let (x, sums) = (&x[t * cols..], &mut sums[t..]);
+            match tokens - t {
+                1 => q8_wide_tile::<1>(groups, x, sums),
+                2 => q8_wide_tile::<2>(groups, x, sums),
+                3 => q8_wide_tile::<3>(groups, x, sums),
+                _ => q8_wide_tile::<4>(groups, x, sums),
+            }
+            t += 4;
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn q8_wide_tile<const T: usize>(groups: &[Group], x: &[i16], sums: &mut [Sums<i32>]) {
+    let cols = groups.len() * 4;
+    debug_assert!(x.len() >= T * cols);
+    let mut totals = [[_mm256_setzero_si256(); 2]; T];
+    for (g, group) in groups.iter().enumerate() {
+        let w = load(group);
+        let low = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(w));
+        let high = _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(w));
+        for (t, [first, second]) in totals.iter_mut().enumerate() {
+            // SAFETY: token t < T of `cols` ≥ 4·g + 4 columns.
+            let x = unsafe { x.as_ptr().add(t * cols + 4 * g).cast::<i64>().read_unaligned() };
+            let x = _mm256_set1_epi64x(x);
+            *first = _mm256_add_epi32(*first, _mm256_madd_epi16(low, x));
+            *second = _mm256_add_epi32(*second, _mm256_madd_epi16(high, x));
+        }
+    }
+    for (sums, [first, second]) in sums.iter_mut().zip(totals) {
+        // Rows 0 1 4 5 | 2 3 6 7.
+        let pairs = _mm256_hadd_epi32(first, second);
+        store(sums, _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs));
+    }
+}

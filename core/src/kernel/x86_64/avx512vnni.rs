@@ -1,0 +1,277 @@
+//! AVX-512 VNNI on registers of 256 bits: `vpdpbusd` adds four products of u8 and i8 to an i32, one
+//! per row, exactly.
+//!
+//! ```text
+//! q8, per group and token:  vpdpbusd(w + 128, x4); at the end less 128 · Σx
+//! q4, per block:            n·s ≤ 240 is a u8 again: one 16-bit multiply makes two of them, since
+//!                           neither product carries over
+//!     per token:            vpdpbusd(n·s, x4); at the end times 4
+//!                           vpdpwssd(s·(z - 32), Σx) for the zero points, two blocks at a time
+//! q8_wide, per group and token: w widened to i16; vpdpwssd → i32, two per row
+//! ```
+//!
+//! Up to 8 tokens share each load of weights. With fewer, each has several sums in flight, so that
+//! the instruction's latency does not add up.
+
+use core::arch::x86_64::*;
+
+use crate::format::encoding::{BLOCK, q4::Pair};
+use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+
+/// How far ahead of its use a byte of the weights is asked for.
+const AHEAD: usize = 1024;
+
+static KERNEL: Kernel = Kernel {
+    name: "x86_64-avx512vnni",
+    f32: |columns, x, sums| {
+        // SAFETY: the table is handed out by `kernel()`, which has seen the features.
+        unsafe { dot_f32(columns, x, sums) }
+    },
+    q8: |groups, x, sums| {
+        // SAFETY: as above.
+        unsafe { q8(groups, x, sums) }
+    },
+    q4: |groups, pairs, x, sums| {
+        // SAFETY: as above.
+        unsafe { q4(groups, pairs, x, sums) }
+    },
+    q8_wide: |weights, x, tokens, sums| {
+        // SAFETY: as above.
+        unsafe { q8_wide(weights, x, tokens, sums) }
+    },
+    elementwise: super::elementwise_for!("avx512f,avx512bw,avx512vl"),
+};
+
+/// The kernel, on machines that have the features.
+pub(super) fn kernel() -> Option<&'static Kernel> {
+    super::detect::avx512vnni().then_some(&KERNEL)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn dot_f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
+    crate::kernel::elementwise::dot_f32(columns, x, sums);
+}
+
+/// A group's register.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn load(group: &Group) -> __m256i {
+    // SAFETY: a group has 32 bytes.
+    unsafe { _mm256_loadu_si256(group.as_ptr().cast()) }
+}
+
+/// The i32 of each row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn store(sums: &mut Sums<i32>, values: __m256i) {
+    // SAFETY: 8 × 4 bytes.
+    unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), values) }
+}
+
+/// The 4 bytes at `quad`, in every row.
+///
+/// # Safety
+/// They can be read.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn broadcast(quad: *const i8) -> __m256i {
+    // SAFETY: by this function's contract.
+    _mm256_set1_epi32(unsafe { quad.cast::<i32>().read_unaligned() })
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn prefetch(group: &Group) {
+    // Beyond the end there is nothing to fetch; a prefetch reads nothing, whatever the address.
+    _mm_prefetch::<_MM_HINT_T0>(group.as_ptr().wrapping_add(AHEAD).cast());
+}
+
+/// The sum of the sums in flight.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn add_up<const U: usize>(totals: [__m256i; U]) -> __m256i {
+    totals.into_iter().fold(_mm256_setzero_si256(), |sum, total| _mm256_add_epi32(sum, total))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q8_tile(groups));
+}
+
+/// T tokens, with U sums in flight each.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q8_tile<const T: usize, const U: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    debug_assert!(x.tokens() == T && sums.len() == T);
+    let sign = _mm256_set1_epi8(-128);
+    let groups = groups.get(..x.cols / 4).unwrap_or(groups);
+    let mut totals = [[_mm256_setzero_si256(); U]; T];
+    let (chunks, rest) = groups.as_chunks::<U>();
+    let mut column = 0;
+    let mut add = |column: usize, group: &Group, u: usize| {
+        if T == 1 && u.is_multiple_of(2) {
+            prefetch(group);
+        }
+        let w = _mm256_xor_si256(load(group), sign);
+        for (t, totals) in totals.iter_mut().enumerate() {
+            // SAFETY: token t < T of x.cols ≥ column + 4 columns.
+            let x = unsafe { broadcast(x.values.as_ptr().add(t * x.cols + column)) };
+            totals[u] = _mm256_dpbusd_epi32(totals[u], w, x);
+        }
+    };
+    for chunk in chunks {
+        for (u, group) in chunk.iter().enumerate() {
+            add(column + 4 * u, group, u);
+        }
+        column += 4 * U;
+    }
+    for (u, group) in rest.iter().enumerate() {
+        add(column + 4 * u, group, u);
+    }
+    let blocks = (x.cols / BLOCK).max(1);
+    for ((sums, totals), block_sums) in
+        sums.iter_mut().zip(totals).zip(x.block_sums.chunks_exact(blocks))
+    {
+        let sum: i32 = block_sums.iter().map(|&sum| i32::from(sum)).sum();
+        store(sums, _mm256_sub_epi32(add_up(totals), _mm256_set1_epi32(128 * sum)));
+    }
+}
+
+/// The parameters of two blocks.
+struct Parameters {
+    /// Per block s, twice for each row.
+    sub_scales: [__m256i; 2],
+    /// s·(z - 32) of the first, then of the second block, for each row.
+    offsets: __m256i,
+}
+
+impl Parameters {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    fn of(pair: &Pair) -> Self {
+        // SAFETY: a pair has 16 bytes.
+        let bytes = unsafe { _mm_loadu_si128(pair.as_ptr().cast()) };
+        let bytes = _mm256_broadcastsi128_si256(bytes);
+        // Each row's byte, twice, in 16 bits each.
+        #[rustfmt::skip]
+        let rows = _mm256_setr_epi8(
+            0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1,
+            4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1,
+        );
+        let (low, one) = (_mm256_set1_epi16(0xF), _mm256_set1_epi16(1));
+        let subs = _mm256_shuffle_epi8(bytes, rows);
+        let zeros = _mm256_shuffle_epi8(bytes, _mm256_add_epi16(rows, _mm256_set1_epi16(8)));
+        let first = _mm256_add_epi16(_mm256_and_si256(subs, low), one);
+        let second = _mm256_add_epi16(_mm256_srli_epi16::<4>(subs), one);
+        let zeros =
+            _mm256_blend_epi16::<0xAA>(_mm256_and_si256(zeros, low), _mm256_srli_epi16::<4>(zeros));
+        let zeros = _mm256_sub_epi16(zeros, _mm256_set1_epi16(8 + 32));
+        let offsets = _mm256_mullo_epi16(_mm256_blend_epi16::<0xAA>(first, second), zeros);
+        Self { sub_scales: [first, second], offsets }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q4_tile((groups, pairs)));
+}
+
+/// T tokens, with U sums in flight each.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q4_tile<const T: usize, const U: usize>(
+    (groups, pairs): (&[Group], &[Pair]),
+    x: Ints<'_>,
+    sums: &mut [Sums<i32>],
+) {
+    debug_assert!(x.tokens() == T && sums.len() == T);
+    let nibble = _mm256_set1_epi8(0xF);
+    let mut totals = [[_mm256_setzero_si256(); U]; T];
+    let mut zeros = [_mm256_setzero_si256(); T];
+    for ((p, pair), blocks) in pairs.iter().enumerate().zip(super::blocks(groups, x).chunks(2)) {
+        let parameters = Parameters::of(pair);
+        for (t, zeros) in zeros.iter_mut().enumerate() {
+            let block_sums = _mm256_set1_epi32(super::pair_sums(x, t, p));
+            *zeros = _mm256_dpwssd_epi32(*zeros, parameters.offsets, block_sums);
+        }
+        for ((b, groups), s) in blocks.iter().enumerate().zip(parameters.sub_scales) {
+            for (g, group) in groups.iter().enumerate() {
+                if T == 1 && g % 2 == 0 {
+                    prefetch(group);
+                }
+                let w = load(group);
+                let low = _mm256_mullo_epi16(_mm256_and_si256(w, nibble), s);
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble);
+                let high = _mm256_mullo_epi16(high, s);
+                let column = (2 * p + b) * BLOCK + 8 * g;
+                for (t, totals) in totals.iter_mut().enumerate() {
+                    // SAFETY: token t < T of x.cols ≥ column + 8 columns (`super::blocks`).
+                    let (x_low, x_high) = unsafe {
+                        let x = x.values.as_ptr().add(t * x.cols + column);
+                        (broadcast(x), broadcast(x.add(4)))
+                    };
+                    let (u, v) = (2 * g % U, (2 * g + 1) % U);
+                    totals[u] = _mm256_dpbusd_epi32(totals[u], low, x_low);
+                    totals[v] = _mm256_dpbusd_epi32(totals[v], high, x_high);
+                }
+            }
+        }
+    }
+    for ((sums, totals), zeros) in sums.iter_mut().zip(totals).zip(zeros) {
+        store(sums, _mm256_add_epi32(_mm256_slli_epi32::<2>(add_up(totals)), zeros));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
+    let cols = weights.per_band * 4;
+    if cols == 0 || tokens == 0 || x.len() < tokens * cols {
+        return;
+    }
+    for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens)) {
+        let mut t = 0;
+        while t < tokens {
+            let (x, sums) = (&x[t * cols..], &mut sums[t..]);
+            match tokens - t {
+                1 => q8_wide_tile::<1, 2>(groups, x, sums),
+                2 => q8_wide_tile::<2, 1>(groups, x, sums),
+                3 => q8_wide_tile::<3, 1>(groups, x, sums),
+                _ => q8_wide_tile::<4, 1>(groups, x, sums),
+            }
+            t += 4;
+        }
+    }
+}
+
+/// T tokens, with twice U sums in flight each.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q8_wide_tile<const T: usize, const U: usize>(
+    groups: &[Group],
+    x: &[i16],
+    sums: &mut [Sums<i32>],
+) {
+    let cols = groups.len() * 4;
+    debug_assert!(x.len() >= T * cols);
+    let mut totals = [[[_mm256_setzero_si256(); 2]; U]; T];
+    for (g, group) in groups.iter().enumerate() {
+        let w = load(group);
+        let low = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(w));
+        let high = _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(w));
+        for (t, totals) in totals.iter_mut().enumerate() {
+            // SAFETY: token t < T of `cols` ≥ 4·g + 4 columns.
+            let x = unsafe { x.as_ptr().add(t * cols + 4 * g).cast::<i64>().read_unaligned() };
+            let x = _mm256_set1_epi64x(x);
+            let [first, second] = &mut totals[g % U];
+            *first = _mm256_dpwssd_epi32(*first, low, x);
+            *second = _mm256_dpwssd_epi32(*second, high, x);
+        }
+    }
+    for (sums, totals) in sums.iter_mut().zip(totals) {
+        let first = add_up(totals.map(|[first, _]| first));
+        let second = add_up(totals.map(|[_, second]| second));
+        // Rows 0 1 4 5 | 2 3 6 7.
+        let pairs = _mm256_hadd_epi32(first, second);
+        store(sums, _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs));
+    }
+}

@@ -1,0 +1,93 @@
+//! x86-64: AVX2, and AVX-512 VNNI on registers of 256 bits.
+#![allow(unsafe_code)]
+
+mod avx2;
+mod avx512vnni;
+mod detect;
+
+use super::{Group, Ints, Kernel};
+use crate::format::BLOCK;
+
+/// The kernels of this folder that this machine can run, the best one first.
+pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
+    [avx512vnni::kernel(), avx2::kernel()].into_iter().flatten()
+}
+
+/// The blocks of nibbles for which `x` has columns.
+fn blocks<'a>(groups: &'a [Group], x: Ints<'_>) -> &'a [[Group; 4]] {
+    let blocks = groups.as_chunks::<4>().0;
+    blocks.get(..x.cols / BLOCK).unwrap_or(blocks)
+}
+
+/// Token `t`'s sums of the blocks 2·p and 2·p + 1 in the halves of an i32; 0 for a block that is not
+/// there.
+fn pair_sums(x: Ints<'_>, t: usize, p: usize) -> i32 {
+    let blocks = x.cols / BLOCK;
+    let sum = |block: usize| match x.block_sums.get(t * blocks + block) {
+        Some(&sum) if block < blocks => u32::from(sum.cast_unsigned()),
+        _ => 0,
+    };
+    (sum(2 * p) | sum(2 * p + 1) << 16).cast_signed()
+}
+
+/// Calls `$tile::<T, …>` for as many of the `$x`'s tokens at a time as one of the lists says (its first
+/// number), the largest first; the last one says 1.
+macro_rules! tiles {
+    ($x:expr, $sums:expr, $([$size:literal $(, $more:literal)*])+ $tile:ident($weights:expr)) => {{
+        let (mut x, mut sums) = ($x, $sums);
+        loop {
+            let count = x.tokens().min(sums.len());
+            $(if count >= $size {
+                let (now, later) = x.split($size);
+                let (sums_now, sums_later) = sums.split_at_mut($size);
+                $tile::<$size $(, $more)*>($weights, now, sums_now);
+                (x, sums) = (later, sums_later);
+                continue;
+            })+
+            break;
+        }
+    }};
+}
+use tiles;
+
+/// A function of `elementwise` compiled for a target feature, as a safe one.
+macro_rules! compiled {
+    ($feature:literal, $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {{
+        #[target_feature(enable = $feature)]
+        fn compiled($($argument: $type),*) $(-> $result)? {
+            crate::kernel::elementwise::$name($($argument),*)
+        }
+        fn call($($argument: $type),*) $(-> $result)? {
+            // SAFETY: the table that this function is in is handed out by a `kernel()` that has seen
+            // the feature.
+            unsafe { compiled($($argument),*) }
+        }
+        call
+    }};
+}
+use compiled;
+
+/// The elementwise loops compiled for target features. The table must only be handed out where the
+/// features have been seen.
+macro_rules! elementwise_for {
+    ($feature:literal) => {{
+        use crate::format::recipe::Activation;
+        use crate::kernel::elementwise::{Elementwise, Floats};
+        use crate::kernel::x86_64::compiled;
+        Elementwise {
+            quantize: compiled!($feature, quantize(x: &[f32], q: &mut [i8], sums: &mut [i16]) -> f32),
+            quantize_wide: compiled!($feature, quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32),
+            rms_norm: compiled!($feature, rms_norm(x: &[f32], gain: Floats<'_>, epsilon: f32, out: &mut [f32])),
+            layer_norm: compiled!(
+                $feature,
+                layer_norm(x: &[f32], gain: Floats<'_>, bias: Floats<'_>, epsilon: f32, out: &mut [f32])
+            ),
+            activate: compiled!(
+                $feature,
+                activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32])
+            ),
+            exp_sum: compiled!($feature, exp_sum(x: &mut [f32], max: f32) -> f32),
+        }
+    }};
+}
+use elementwise_for;
