@@ -202,7 +202,7 @@ fn add_int8(
 ) {
     let len = head_dim.max(1);
     let heads = (out.len() / len).min(MOST_HEADS);
-    let padded = count.next_multiple_of(4);
+    let padded = count.next_multiple_of(4).max(4);
     let value_scales = int8.value_scales.get(first..).unwrap_or_default();
     let mut scales = [0.0; MOST_HEADS];
     let each = scratch.weights.chunks_exact_mut(padded).zip(&mut scratch.scores).take(heads);

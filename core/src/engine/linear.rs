@@ -108,10 +108,20 @@ impl Rows<'_, '_> {
         for (value, bias) in values.iter_mut().zip(self.bias.iter().flatten()) {
             *value += bias;
         }
-        let out = self.claim.row(self.index, token).iter_mut().zip(values);
-        match self.store {
-            Store::Set => out.for_each(|(out, value)| *out = value),
-            Store::Add => out.for_each(|(out, value)| *out += value),
+        let out = self.claim.row(self.index, token);
+        // All bands but perhaps the last: no loop.
+        if let Ok(out) = <&mut Sums<f32>>::try_from(&mut *out) {
+            match self.store {
+                Store::Set => *out = values,
+                Store::Add => out.iter_mut().zip(values).for_each(|(out, value)| *out += value),
+            }
+            return;
+        }
+        for (out, value) in out.iter_mut().zip(values) {
+            match self.store {
+                Store::Set => *out = value,
+                Store::Add => *out += value,
+            }
         }
     }
 
@@ -133,7 +143,7 @@ fn band(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut to: Rows<'_, '_>
     match band {
         Band::F32(band) => {
             let cols = input.ints.cols.max(1);
-            for (tile, x) in input.floats.chunks(cols * TILE).enumerate() {
+            for (tile, x) in input.floats.chunks((cols * TILE).max(1)).enumerate() {
                 let mut sums = [Sums::default(); TILE];
                 (kernel.f32)(band.columns, x, &mut sums);
                 for (t, sums) in sums.into_iter().take(x.len() / cols).enumerate() {

@@ -223,7 +223,7 @@ impl Pass {
         cols: usize,
     ) {
         if cx.shape.quantized {
-            let cols = cols.next_multiple_of(BLOCK);
+            let cols = cols.next_multiple_of(BLOCK).max(BLOCK);
             let Inputs { floats, quants, scales, block_sums } = &mut buffers.input;
             let floats = floats.chunks_exact(cols).take(count);
             let ints = quants.chunks_exact_mut(cols).zip(block_sums.chunks_exact_mut(cols / BLOCK));
@@ -358,7 +358,7 @@ impl Pass {
         let heads = heads_together(shape);
         let per_strip = (2 * len * heads * positions * self.tokens) as u64;
         let start = self.cursor;
-        let strips = shape.heads / heads;
+        let strips = shape.heads.checked_div(heads).unwrap_or(0);
         let end = start.saturating_add(pieces(budget, per_strip)).min(strips);
 
         let Buffers { cache, output, input, queries, .. } = buffers;
@@ -370,12 +370,13 @@ impl Pass {
         let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, start..end);
         let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
         // The recipe has kv_heads divide heads, so this is at least one.
-        let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1).max(1);
+        let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
         cx.workers.run(&|| {
             while let Some(mut claim) = outputs.claim(1) {
                 for strip in claim.strips() {
                     let first = strip * heads;
-                    let head = cache::head(cache, shape, layer, first / group);
+                    let head =
+                        cache::head(cache, shape, layer, first.checked_div(group).unwrap_or(0));
                     for token in 0..pass.tokens {
                         let queries = queries_of(shape, output, queries, token, first, heads);
                         let queries = Queries { softmax_scale, ..queries };

@@ -52,9 +52,11 @@ impl<'a> Band<'a> {
 
     /// The first row with a weight of -128, or with a scale that is not finite or is negative.
     pub(super) fn bad_row(&self) -> Option<usize> {
-        let minimum = |quad: &[u8; 4]| quad.contains(&0x80);
+        let minimum =
+            |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | (byte == 0x80));
+        let group = self.groups.iter().find(|group| minimum(group.as_slice()));
         let weight =
-            self.groups.iter().find_map(|group| group.as_chunks().0.iter().position(minimum));
+            group.and_then(|group| group.as_chunks::<4>().0.iter().position(|quad| minimum(quad)));
         weight.or_else(|| super::bad_scale(&self.scales))
     }
 }
