@@ -5,7 +5,9 @@ mod command;
 mod elf;
 mod firmware;
 mod links;
+mod shapes;
 mod symbols;
+mod synth;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,8 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Make a Hugging Face folder of a real model's shape, with random weights
+    Synth(synth::Args),
     #[command(flatten)]
     Step(ci::Step),
 }
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Task::Ci { list: false } => ci::run_all(),
+        Task::Synth(args) => synth::run(&args),
         Task::Step(step) => ci::run_one(step),
     };
     match result {
