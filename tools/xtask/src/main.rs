@@ -5,6 +5,7 @@ mod command;
 mod elf;
 mod firmware;
 mod links;
+mod peers;
 mod shapes;
 mod symbols;
 mod synth;
@@ -31,6 +32,8 @@ enum Task {
     },
     /// Make a Hugging Face folder of a real model's shape, with random weights
     Synth(synth::Args),
+    /// Measure acorn bench and llama.cpp side by side
+    Peers(peers::Args),
     #[command(flatten)]
     Step(ci::Step),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         }
         Task::Ci { list: false } => ci::run_all(),
         Task::Synth(args) => synth::run(&args),
+        Task::Peers(args) => peers::run(&args),
         Task::Step(step) => ci::run_one(step),
     };
     match result {
