@@ -44,7 +44,9 @@ def draw(axes, threads, bandwidth, records, markers):
             label=None if (engine, kind) in named else f"{engine} {kind}",
         )
         named.add((engine, kind))
-        axes.annotate(record["shape"], (x, y), xytext=(5, -9), textcoords="offset points", fontsize=6, color="dimgrey")
+        if (engine, record["shape"]) not in named:
+            named.add((engine, record["shape"]))
+            axes.annotate(record["shape"], (x, y), xytext=(-4, -11), textcoords="offset points", fontsize=7)
     axes.set(xscale="log", yscale="log", xlabel="MiB of weights per token", ylabel="decoded tokens per second")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")

@@ -95,6 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let tools = Tools::find(&args.python, args.llama_bench.as_deref())?;
     let folder = command::target_dir().join("peers");
+    let (json, plot) = (folder.join("peers.json"), folder.join("peers.png"));
     let mut report = Report::new(&args.prefill);
     for &threads in &args.threads {
         report.measure_bandwidth(threads);
@@ -103,11 +104,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         for contestants in files::prepare(&tools, shape, &args.quants, &folder)? {
             for &threads in &args.threads {
                 report.records.extend(measure(args, &tools, shape, &contestants, threads)?);
+                // What is measured stays, should the rest fail or take too long.
+                report.save(&json)?;
             }
         }
     }
-    let (json, plot) = (folder.join("peers.json"), folder.join("peers.png"));
-    report.save(&json)?;
     tools.plot(&json, &plot)?;
     if args.json {
         println!("{}", report.json()?);
