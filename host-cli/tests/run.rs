@@ -139,6 +139,19 @@ fn bench_lists_medians_by_threads() {
         assert_eq!(line["threads"], threads);
         assert!(line["prefill_tps"].as_f64().expect("a number") > 0.0);
         assert!(line["decode_tps"].as_f64().expect("a number") > 0.0);
+        assert_eq!((&line["prompt"], &line["depth"]), (&16.into(), &16.into()));
+    }
+}
+
+#[test]
+fn bench_takes_several_prompts_and_decodes_where_asked_to() {
+    let (_folder, file) = model();
+    let args = ["bench", path(&file), "-p", "4,8", "-n", "2", "-r", "1", "--json", "--depth"];
+    for depth in [0, 3, 8] {
+        let lines = json(&[&args[..], &[&depth.to_string()]].concat());
+        let lines = lines.as_array().expect("a list");
+        let found: Vec<_> = lines.iter().map(|line| (&line["prompt"], &line["depth"])).collect();
+        assert_eq!(found, [(&4.into(), &depth.into()), (&8.into(), &depth.into())]);
     }
 }
 

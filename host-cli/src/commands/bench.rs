@@ -15,19 +15,23 @@ use crate::source;
 
 /// Measure tokens per second
 ///
-/// Each run feeds a prompt of P tokens to an empty context, then N tokens one by one. The figures are
-/// medians over the runs, with the fastest and the slowest.
+/// Each run feeds a prompt of P tokens to an empty context, then N tokens one by one: after the
+/// prompt, or after D tokens. The figures are medians over the runs, with the fastest and the
+/// slowest; one more run before them warms up.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  acorn bench smol.acorn -p 128 -n 64 -t 1,2 -r 5")]
+#[command(after_help = "Example:\n  acorn bench smol.acorn -p 128,512 -n 64 -t 1,2 -r 5")]
 pub(super) struct Args {
     /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
-    /// Tokens of the prompt
-    #[arg(short, long, value_name = "N", default_value_t = 128)]
-    prompt: u32,
+    /// Tokens of the prompt: lengths to try
+    #[arg(short, long, value_name = "128,512", value_delimiter = ',', default_value = "128")]
+    prompt: Vec<u32>,
     /// Tokens decoded after it
     #[arg(short = 'n', long, value_name = "N", default_value_t = 64)]
     decode: u32,
+    /// Tokens in the context before those that are decoded, instead of the prompt
+    #[arg(short, long, value_name = "N")]
+    depth: Option<u32>,
     /// Numbers of threads to try
     #[arg(short, long, value_name = "1,2", value_delimiter = ',', default_value = "1")]
     threads: Vec<u32>,
@@ -50,12 +54,15 @@ struct Line {
     decode_tps_max: f64,
     prompt: u32,
     decode: u32,
+    /// Tokens in the context when decoding starts.
+    depth: u32,
     runs: u32,
     kernel: &'static str,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
-    for (name, value) in [("-p", args.prompt), ("-n", args.decode), ("-r", args.runs)] {
+    let shortest = args.prompt.iter().copied().min().unwrap_or(0);
+    for (name, value) in [("-p", shortest), ("-n", args.decode), ("-r", args.runs)] {
         if value == 0 {
             return Err(Error::Usage { problem: format!("{name} must be at least 1") });
         }
@@ -65,17 +72,27 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let bar = Bar::default();
     file.verify(&bar)?;
     let mut lines = Vec::new();
-    bar.start("benchmark", args.threads.len() as u64 * u64::from(args.runs + 1));
+    let rows = args.threads.len() * args.prompt.len();
+    bar.start("benchmark", rows as u64 * u64::from(args.runs + 1));
     for &threads in &args.threads {
-        lines.push(measure(args, &file, threads, &bar)?);
+        for &prompt in &args.prompt {
+            lines.push(measure(args, prompt, &file, threads, &bar)?);
+        }
     }
     bar.finish();
     if args.json { print::json(&lines) } else { print::text(&describe(&lines)) }
 }
 
-fn measure(args: &Args, file: &ModelFile, threads: u32, bar: &dyn Progress) -> Result<Line, Error> {
+fn measure(
+    args: &Args,
+    prompt: u32,
+    file: &ModelFile,
+    threads: u32,
+    bar: &dyn Progress,
+) -> Result<Line, Error> {
+    let depth = args.depth.unwrap_or(prompt);
     let options = session::Options {
-        context: args.prompt.saturating_add(args.decode),
+        context: prompt.max(depth.saturating_add(args.decode)),
         batch: session::BATCH,
         kv: None,
         threads,
@@ -84,24 +101,24 @@ fn measure(args: &Args, file: &ModelFile, threads: u32, bar: &dyn Progress) -> R
     let model = file.model()?;
     let mut session = Session::new(file, model, &options)?;
     let mut engine = session.engine()?;
-    let vocab_size = model.recipe().vocab_size;
-    let prompt: Vec<u32> =
-        (0..args.prompt).map(|i| i.wrapping_mul(2_654_435_761) % vocab_size).collect();
-    let (mut prefill, mut decode) = (Vec::new(), Vec::new());
-    for round in 0..=args.runs {
-        let (p, n) = once(&mut engine, &prompt, args.decode)
-            .map_err(|error| Error::input(file.path(), error.to_string()))?;
-        // The first one warms up.
-        if round > 0 {
-            prefill.push(f64::from(args.prompt) / p);
-            decode.push(f64::from(args.decode) / n);
-        }
+    let failed = |error: EngineError| Error::input(file.path(), error.to_string());
+    let tokens = Tokens(model.recipe().vocab_size);
+    // The first time, memory is touched and code read that later runs find at hand.
+    engine.prefill(&tokens.first(prompt)).map_err(failed)?;
+    decode(&mut engine, tokens, depth, 1).map_err(failed)?;
+    bar.advance(1);
+    let (mut prefills, mut decodes) = (Vec::new(), Vec::new());
+    for _ in 0..args.runs {
+        let seconds = prefill(&mut engine, tokens, prompt).map_err(failed)?;
+        prefills.push(f64::from(prompt) / seconds);
+        let seconds = decode(&mut engine, tokens, depth, args.decode).map_err(failed)?;
+        decodes.push(f64::from(args.decode) / seconds);
         bar.advance(1);
     }
     let (
         [prefill_tps_min, prefill_tps, prefill_tps_max],
         [decode_tps_min, decode_tps, decode_tps_max],
-    ) = (spread(prefill), spread(decode));
+    ) = (spread(prefills), spread(decodes));
     Ok(Line {
         threads,
         prefill_tps,
@@ -110,24 +127,52 @@ fn measure(args: &Args, file: &ModelFile, threads: u32, bar: &dyn Progress) -> R
         decode_tps,
         decode_tps_min,
         decode_tps_max,
-        prompt: args.prompt,
+        prompt,
         decode: args.decode,
+        depth,
         runs: args.runs,
         kernel: engine.kernel(),
     })
 }
 
-/// Seconds of a prefill, and of the decoding after it.
-fn once(engine: &mut Engine<'_>, prompt: &[u32], decode: u32) -> Result<(f64, f64), EngineError> {
+/// Tokens all over a vocabulary of that size, the same each time.
+#[derive(Clone, Copy)]
+struct Tokens(u32);
+
+impl Tokens {
+    fn first(self, count: u32) -> Vec<u32> {
+        (0..count).map(|i| i.wrapping_mul(2_654_435_761) % self.0).collect()
+    }
+}
+
+/// Seconds that a prompt takes from an empty context on.
+fn prefill(engine: &mut Engine<'_>, tokens: Tokens, prompt: u32) -> Result<f64, EngineError> {
+    let prompt = tokens.first(prompt);
     engine.reset();
     let start = Instant::now();
-    engine.prefill(prompt)?;
-    let prefill = start.elapsed().as_secs_f64();
+    engine.prefill(&prompt)?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// Seconds that `count` tokens take, one by one, with `depth` tokens in the context before them.
+fn decode(
+    engine: &mut Engine<'_>,
+    tokens: Tokens,
+    depth: u32,
+    count: u32,
+) -> Result<f64, EngineError> {
+    if engine.position() as u64 != u64::from(depth) {
+        engine.reset();
+        if depth > 0 {
+            engine.prefill(&tokens.first(depth))?;
+        }
+    }
+    let decoded = tokens.first(count);
     let start = Instant::now();
-    for &token in prompt.iter().cycle().take(decode as usize) {
+    for token in decoded {
         engine.decode(token)?;
     }
-    Ok((prefill, start.elapsed().as_secs_f64()))
+    Ok(start.elapsed().as_secs_f64())
 }
 
 /// Minimum, median and maximum.
@@ -139,11 +184,12 @@ fn spread(mut values: Vec<f64>) -> [f64; 3] {
 }
 
 fn describe(lines: &[Line]) -> String {
-    let header = ["threads", "prefill tok/s", "min – max", "decode tok/s", "min – max"];
-    let mut table = print::table(&header, &[0, 1, 2, 3, 4]);
+    let header = ["threads", "prompt", "prefill tok/s", "min – max", "decode tok/s", "min – max"];
+    let mut table = print::table(&header, &[0, 1, 2, 3, 4, 5]);
     for line in lines {
         table.add_row([
             line.threads.to_string(),
+            line.prompt.to_string(),
             format!("{:.1}", line.prefill_tps),
             format!("{:.1} – {:.1}", line.prefill_tps_min, line.prefill_tps_max),
             format!("{:.1}", line.decode_tps),
@@ -151,10 +197,7 @@ fn describe(lines: &[Line]) -> String {
         ]);
     }
     let note = lines.first().map_or(String::new(), |line| {
-        format!(
-            "\n{} runs, prompt {}, decode {}, kernel {}",
-            line.runs, line.prompt, line.decode, line.kernel
-        )
+        format!("\n{} runs, decode {}, kernel {}", line.runs, line.decode, line.kernel)
     });
     format!("{table}{note}")
 }

@@ -57,8 +57,26 @@ pub(crate) fn run_looking(mut command: Command, mut look: impl FnMut(&str)) -> R
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
 }
 
+/// What a command prints; its errors are shown on standard error.
+pub(crate) fn output(mut command: Command) -> Result<String> {
+    let shown = line(&command);
+    let failed = |error| format!("cannot run `{shown}`: {error}");
+    let output = command.stderr(Stdio::inherit()).output().map_err(failed)?;
+    if !output.status.success() {
+        return Err(format!("`{shown}` failed ({})", output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Prints a command as one would type it, and returns that.
 fn show(command: &Command) -> String {
+    let shown = line(command);
+    println!("$ {shown}");
+    shown
+}
+
+/// A command as one would type it.
+fn line(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
@@ -67,9 +85,7 @@ fn show(command: &Command) -> String {
     }
     words.push(quote(command.get_program()));
     words.extend(command.get_args().map(quote));
-    let shown = words.join(" ");
-    println!("$ {shown}");
-    shown
+    words.join(" ")
 }
 
 fn quote(word: &OsStr) -> String {

@@ -5,7 +5,10 @@ mod command;
 mod elf;
 mod firmware;
 mod links;
+mod peers;
+mod shapes;
 mod symbols;
+mod synth;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,10 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Make a Hugging Face folder of a real model's shape, with random weights
+    Synth(synth::Args),
+    /// Measure acorn bench and llama.cpp side by side
+    Peers(peers::Args),
     #[command(flatten)]
     Step(ci::Step),
 }
@@ -38,6 +45,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         Task::Ci { list: false } => ci::run_all(),
+        Task::Synth(args) => synth::run(&args),
+        Task::Peers(args) => peers::run(&args),
         Task::Step(step) => ci::run_one(step),
     };
     match result {
