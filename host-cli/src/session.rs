@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use acorn_core::kernel::{self, Kernel};
 use acorn_core::plan::ALIGNMENT;
 use acorn_core::{Engine, Inline, KeepLogits, KvKind, Limits, Model, Plan, Workers};
 
@@ -11,6 +12,30 @@ use crate::threads::Threads;
 
 /// Tokens per pass of prefill: enough that a pass over the weights is shared by many.
 pub const BATCH: u32 = 32;
+
+/// The variable that names a kernel to use instead of the best one.
+pub const KERNEL_VARIABLE: &str = "ACORN_KERNEL";
+
+/// The kernel of that name, among those that this machine can run.
+///
+/// # Errors
+/// There is none; the message lists those that there are.
+pub fn kernel_named(name: &str) -> Result<&'static Kernel, Error> {
+    kernel::available().find(|kernel| kernel.name == name).ok_or_else(|| {
+        let names: Vec<_> = kernel::available().map(|kernel| kernel.name).collect();
+        let problem =
+            format!("kernel \"{name}\" is not available here (available: {})", names.join(", "));
+        Error::Usage { problem }
+    })
+}
+
+/// The kernel that the environment names, else the best one.
+fn kernel_wanted() -> Result<&'static Kernel, Error> {
+    match std::env::var_os(KERNEL_VARIABLE) {
+        Some(name) => kernel_named(&name.to_string_lossy()),
+        None => Ok(kernel::best()),
+    }
+}
 
 /// What a session shall be able to do.
 #[derive(Clone, Copy, Debug)]
@@ -34,17 +59,20 @@ pub struct Session<'m> {
     plan: Plan,
     memory: Vec<u8>,
     threads: Option<Threads>,
+    kernel: &'static Kernel,
 }
 
 impl<'m> Session<'m> {
     /// Plans, and takes the memory and the threads.
     ///
     /// # Errors
-    /// The model does not allow the options, or the threads cannot be had.
+    /// The model does not allow the options, the threads cannot be had, or the environment names a
+    /// kernel that this machine cannot run.
     pub fn new(file: &'m ModelFile, model: Model<'m>, options: &Options) -> Result<Self, Error> {
         let &Options { context, batch, kv, threads, logits } = options;
         let limits = Limits { context, batch, kv, workers: threads, logits };
         let path = file.path();
+        let kernel = kernel_wanted()?;
         let plan =
             Plan::new(&model, &limits).map_err(|error| Error::input(path, error.to_string()))?;
         let threads = match threads {
@@ -53,7 +81,13 @@ impl<'m> Session<'m> {
                 Threads::new(threads as usize).map_err(Error::io(path, "start threads for it"))?,
             ),
         };
-        Ok(Self { path, model, plan, memory: Vec::new(), threads })
+        Ok(Self { path, model, plan, memory: Vec::new(), threads, kernel })
+    }
+
+    /// The same session with that kernel.
+    #[must_use]
+    pub fn with_kernel(self, kernel: &'static Kernel) -> Self {
+        Self { kernel, ..self }
     }
 
     /// The plan.
@@ -81,7 +115,7 @@ impl<'m> Session<'m> {
             None => &Inline,
         };
         Engine::new(&self.model, &self.plan, &mut self.memory[start..start + bytes])
-            .map(|engine| engine.with_workers(workers))
+            .map(|engine| engine.with_workers(workers).with_kernel(self.kernel))
             .map_err(|error| Error::internal(self.path, error.to_string()))
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use acorn_core::kernel::{self, Kernel};
 use acorn_core::{Engine, EngineError, KeepLogits};
 use serde::Serialize;
 
@@ -35,6 +36,9 @@ pub(super) struct Args {
     /// Numbers of threads to try
     #[arg(short, long, value_name = "1,2", value_delimiter = ',', default_value = "1")]
     threads: Vec<u32>,
+    /// Kernels to try, or "all" that this machine can run [default: the best one]
+    #[arg(short, long, value_name = "NAME,…", value_delimiter = ',')]
+    kernels: Vec<String>,
     /// Runs
     #[arg(short, long, value_name = "N", default_value_t = 5)]
     runs: u32,
@@ -72,22 +76,37 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let bar = Bar::default();
     file.verify(&bar)?;
     let mut lines = Vec::new();
-    let rows = args.threads.len() * args.prompt.len();
+    let kernels = kernels(&args.kernels)?;
+    let rows = kernels.len() * args.threads.len() * args.prompt.len();
     bar.start("benchmark", rows as u64 * u64::from(args.runs + 1));
-    for &threads in &args.threads {
-        for &prompt in &args.prompt {
-            lines.push(measure(args, prompt, &file, threads, &bar)?);
+    for kernel in kernels {
+        for &threads in &args.threads {
+            for &prompt in &args.prompt {
+                lines.push(measure(args, prompt, &file, (threads, kernel), &bar)?);
+            }
         }
     }
     bar.finish();
     if args.json { print::json(&lines) } else { print::text(&describe(&lines)) }
 }
 
+/// The kernels of those names; without any, the one that the session would take (`None`).
+fn kernels(names: &[String]) -> Result<Vec<Option<&'static Kernel>>, Error> {
+    let mut kernels = Vec::new();
+    for name in names {
+        match name.as_str() {
+            "all" => kernels.extend(kernel::available().map(Some)),
+            name => kernels.push(Some(session::kernel_named(name)?)),
+        }
+    }
+    Ok(if kernels.is_empty() { vec![None] } else { kernels })
+}
+
 fn measure(
     args: &Args,
     prompt: u32,
     file: &ModelFile,
-    threads: u32,
+    (threads, kernel): (u32, Option<&'static Kernel>),
     bar: &dyn Progress,
 ) -> Result<Line, Error> {
     let depth = args.depth.unwrap_or(prompt);
@@ -100,6 +119,9 @@ fn measure(
     };
     let model = file.model()?;
     let mut session = Session::new(file, model, &options)?;
+    if let Some(kernel) = kernel {
+        session = session.with_kernel(kernel);
+    }
     let mut engine = session.engine()?;
     let failed = |error: EngineError| Error::input(file.path(), error.to_string());
     let tokens = Tokens(model.recipe().vocab_size);
@@ -184,10 +206,12 @@ fn spread(mut values: Vec<f64>) -> [f64; 3] {
 }
 
 fn describe(lines: &[Line]) -> String {
-    let header = ["threads", "prompt", "prefill tok/s", "min – max", "decode tok/s", "min – max"];
-    let mut table = print::table(&header, &[0, 1, 2, 3, 4, 5]);
+    let header =
+        ["kernel", "threads", "prompt", "prefill tok/s", "min – max", "decode tok/s", "min – max"];
+    let mut table = print::table(&header, &[1, 2, 3, 4, 5, 6]);
     for line in lines {
         table.add_row([
+            line.kernel.to_owned(),
             line.threads.to_string(),
             line.prompt.to_string(),
             format!("{:.1}", line.prefill_tps),
@@ -196,8 +220,8 @@ fn describe(lines: &[Line]) -> String {
             format!("{:.1} – {:.1}", line.decode_tps_min, line.decode_tps_max),
         ]);
     }
-    let note = lines.first().map_or(String::new(), |line| {
-        format!("\n{} runs, decode {}, kernel {}", line.runs, line.decode, line.kernel)
-    });
+    let note = lines
+        .first()
+        .map_or(String::new(), |line| format!("\n{} runs, decode {}", line.runs, line.decode));
     format!("{table}{note}")
 }
