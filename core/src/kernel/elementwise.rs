@@ -5,8 +5,7 @@
 //! the width of a vector cannot change a bit.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{Group, Sums};
-use crate::format::encoding::{BAND_ROWS, BLOCK};
+use crate::format::encoding::BLOCK;
 use crate::format::recipe::Activation;
 use crate::math::{self, LANES, exp, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes};
 
@@ -146,23 +145,4 @@ pub(super) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
         *lane += *x;
     }
     sum_lanes(lanes)
-}
-
-/// See [`super::DotF32`].
-#[inline(always)]
-pub(super) fn dot_f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
-    for (x, sums) in x.chunks_exact(columns.len().max(1)).zip(sums) {
-        let mut partial = [[0.0; BAND_ROWS]; 4];
-        for (columns, x) in columns.chunks(4).zip(x.chunks(4)) {
-            for ((sums, column), x) in partial.iter_mut().zip(columns).zip(x) {
-                for (sum, raw) in sums.iter_mut().zip(column.as_chunks::<4>().0) {
-                    *sum += f32::from_le_bytes(*raw) * x;
-                }
-            }
-        }
-        let [a, b, c, d] = partial;
-        for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *sum = (a + b) + (c + d);
-        }
-    }
 }

@@ -7,7 +7,7 @@
 //! ```
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::elementwise::{self, Elementwise};
+use super::elementwise::Elementwise;
 use super::{Group, Ints, Kernel, Sums, Wide};
 use crate::format::encoding::{BAND_ROWS, BLOCK, q4};
 
@@ -16,7 +16,20 @@ pub static KERNEL: Kernel =
     Kernel { name: "scalar", f32, q8, q4, q8_wide, elementwise: Elementwise::PORTABLE };
 
 fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
-    elementwise::dot_f32(columns, x, sums);
+    for (x, sums) in x.chunks_exact(columns.len().max(1)).zip(sums) {
+        let mut partial = [[0.0; BAND_ROWS]; 4];
+        for (columns, x) in columns.chunks(4).zip(x.chunks(4)) {
+            for ((sums, column), x) in partial.iter_mut().zip(columns).zip(x) {
+                for (sum, raw) in sums.iter_mut().zip(column.as_chunks::<4>().0) {
+                    *sum += f32::from_le_bytes(*raw) * x;
+                }
+            }
+        }
+        let [a, b, c, d] = partial;
+        for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *sum = (a + b) + (c + d);
+        }
+    }
 }
 
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {

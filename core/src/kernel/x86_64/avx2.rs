@@ -23,12 +23,9 @@ const AHEAD: usize = 1024;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx2",
-    f32: |columns, x, sums| {
-        // SAFETY: the table is handed out by `kernel()`, which has seen AVX2.
-        unsafe { dot_f32(columns, x, sums) }
-    },
+    f32,
     q8: |groups, x, sums| {
-        // SAFETY: as above.
+        // SAFETY: the table is handed out by `kernel()`, which has seen AVX2.
         unsafe { q8(groups, x, sums) }
     },
     q4: |groups, pairs, x, sums| {
@@ -47,9 +44,44 @@ pub(super) fn kernel() -> Option<&'static Kernel> {
     super::detect::avx2().then_some(&KERNEL)
 }
 
+/// Dot products of floats; only for tables that are handed out where AVX2 has been seen.
+pub(super) fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
+    let cols = columns.len().max(1);
+    let (pairs, _) = sums.as_chunks_mut::<2>();
+    for (x, sums) in x.chunks_exact(2 * cols).zip(pairs) {
+        // SAFETY: by this function's contract.
+        unsafe { f32_tile(columns, x, sums) }
+    }
+    let tokens = (x.len() / cols).min(sums.len());
+    if tokens % 2 == 1 {
+        let (x, sums) = (&x[(tokens - 1) * cols..tokens * cols], &mut sums[tokens - 1]);
+        // SAFETY: as above.
+        unsafe { f32_tile(columns, x, core::array::from_mut(sums)) }
+    }
+}
+
+/// T tokens; four sums of each row in flight, in the order that the scalar kernel adds.
 #[target_feature(enable = "avx2")]
-fn dot_f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
-    crate::kernel::elementwise::dot_f32(columns, x, sums);
+fn f32_tile<const T: usize>(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>; T]) {
+    let cols = columns.len();
+    debug_assert!(x.len() == T * cols);
+    let mut partial = [[_mm256_setzero_ps(); 4]; T];
+    for (g, four) in columns.chunks(4).enumerate() {
+        for (k, column) in four.iter().enumerate() {
+            // SAFETY: a column has 32 bytes.
+            let w = unsafe { _mm256_loadu_ps(column.as_ptr().cast()) };
+            for (t, partial) in partial.iter_mut().enumerate() {
+                // SAFETY: token t < T of `cols` columns, and 4·g + k < cols.
+                let x = unsafe { *x.get_unchecked(t * cols + 4 * g + k) };
+                partial[k] = _mm256_add_ps(partial[k], _mm256_mul_ps(w, _mm256_set1_ps(x)));
+            }
+        }
+    }
+    for (sums, [a, b, c, d]) in sums.iter_mut().zip(partial) {
+        let sum = _mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d));
+        // SAFETY: 8 × 4 bytes.
+        unsafe { _mm256_storeu_ps(sums.as_mut_ptr(), sum) }
+    }
 }
 
 /// A group's register.

@@ -23,12 +23,9 @@ const AHEAD: usize = 1024;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx512vnni",
-    f32: |columns, x, sums| {
-        // SAFETY: the table is handed out by `kernel()`, which has seen the features.
-        unsafe { dot_f32(columns, x, sums) }
-    },
+    f32: super::avx2::f32,
     q8: |groups, x, sums| {
-        // SAFETY: as above.
+        // SAFETY: the table is handed out by `kernel()`, which has seen the features.
         unsafe { q8(groups, x, sums) }
     },
     q4: |groups, pairs, x, sums| {
@@ -45,11 +42,6 @@ static KERNEL: Kernel = Kernel {
 /// The kernel, on machines that have the features.
 pub(super) fn kernel() -> Option<&'static Kernel> {
     super::detect::avx512vnni().then_some(&KERNEL)
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn dot_f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
-    crate::kernel::elementwise::dot_f32(columns, x, sums);
 }
 
 /// A group's register.
