@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use acorn_cli::convert::{Quant, convert};
+use acorn_core::kernel::{self, Kernel};
 use acorn_core::plan::ALIGNMENT;
 use acorn_core::{Engine, Limits, Model, Plan};
 use serde::Deserialize;
@@ -87,12 +88,22 @@ impl Memory {
 
 /// Calls `f` with an engine for the model in `file`.
 pub fn with_engine<T>(file: &[u8], limits: &Limits, f: impl FnOnce(&mut Engine<'_>) -> T) -> T {
+    with_engine_on(kernel::best(), file, limits, f)
+}
+
+/// The same with that kernel.
+pub fn with_engine_on<T>(
+    kernel: &'static Kernel,
+    file: &[u8],
+    limits: &Limits,
+    f: impl FnOnce(&mut Engine<'_>) -> T,
+) -> T {
     let model = Model::parse(file).expect("a valid model");
     let plan = Plan::new(&model, limits).expect("a plan");
     let mut memory = Memory::new(plan.arena_bytes());
     let result = {
-        let mut engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
-        f(&mut engine)
+        let engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
+        f(&mut engine.with_kernel(kernel))
     };
     assert!(memory.guards_are_intact());
     result

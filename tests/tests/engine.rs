@@ -3,14 +3,17 @@
 use acorn_cli::convert::Quant;
 use acorn_cli::threads::Threads;
 use acorn_core::error::EngineError;
+use acorn_core::kernel::{self, Kernel};
 use acorn_core::{Engine, KeepLogits, KvKind, Limits, Model, Plan, PlanError, Progress};
-use acorn_tests::{Memory, converted, model_dir, reference, with_engine};
+use acorn_tests::{Memory, converted, model_dir, reference, with_engine, with_engine_on};
 
 const QUANTS: [Quant; 3] = [Quant::F32, Quant::Q8, Quant::Q4];
 const KVS: [KvKind; 3] = [KvKind::F32, KvKind::F16, KvKind::Int8];
 
+/// More than two chunks of attention's running softmax.
 fn tokens() -> Vec<u32> {
-    reference("tiny-llama.tokens.json")
+    let tokens: Vec<u32> = reference("tiny-llama.tokens.json");
+    tokens.iter().cycle().take(150).copied().collect()
 }
 
 fn file(quant: Quant) -> Vec<u8> {
@@ -23,7 +26,7 @@ fn bits(logits: &[f32]) -> Vec<u32> {
 
 /// Token by token, one thread: what all other ways must equal.
 fn decoded(file: &[u8], kv: KvKind) -> Vec<Vec<u32>> {
-    let limits = Limits { context: 64, kv: Some(kv), ..Limits::default() };
+    let limits = Limits { context: 160, kv: Some(kv), ..Limits::default() };
     with_engine(file, &limits, |engine| {
         let decode = |&token| bits(engine.decode(token).expect("a token that fits"));
         tokens().iter().map(decode).collect()
@@ -38,7 +41,7 @@ fn prefill_in_any_batch_equals_decoding_bit_for_bit() {
             let expected = decoded(&file, kv);
             for batch in [2, 7, 8, 9, 32, 64] {
                 let limits = Limits {
-                    context: 64,
+                    context: 160,
                     batch,
                     kv: Some(kv),
                     logits: KeepLogits::All,
@@ -62,7 +65,8 @@ fn decoding_after_a_prefill_equals_decoding_all() {
     for quant in QUANTS {
         let file = file(quant);
         let expected = decoded(&file, KvKind::Int8);
-        let limits = Limits { context: 64, batch: 16, kv: Some(KvKind::Int8), ..Limits::default() };
+        let limits =
+            Limits { context: 160, batch: 16, kv: Some(KvKind::Int8), ..Limits::default() };
         with_engine(&file, &limits, |engine| {
             let all = tokens();
             let (prompt, rest) = all.split_at(37);
@@ -83,7 +87,7 @@ fn threads_change_no_bit() {
         // More threads than planned for, too: the others do the work.
         for (threads, planned) in [(2, 2), (3, 3), (4, 4), (4, 2)] {
             let limits = Limits {
-                context: 64,
+                context: 160,
                 batch: 16,
                 kv: Some(KvKind::Int8),
                 workers: planned,
@@ -108,13 +112,34 @@ fn threads_change_no_bit() {
 }
 
 #[test]
+fn kernels_change_no_bit() {
+    let mut tried = 0;
+    for quant in QUANTS {
+        let file = file(quant);
+        for kv in KVS {
+            let limits = Limits { context: 160, batch: 16, kv: Some(kv), ..Limits::default() };
+            let last = |kernel: &'static Kernel| {
+                with_engine_on(kernel, &file, &limits, |engine| {
+                    tried += 1;
+                    bits(engine.prefill(&tokens()).expect("tokens that fit"))
+                })
+            };
+            let mut all: Vec<_> = kernel::available().map(last).collect();
+            all.dedup();
+            assert_eq!(all.len(), 1, "{} {}", quant.name(), kv.name());
+        }
+    }
+    assert!(tried >= 9);
+}
+
+#[test]
 fn polling_in_small_pieces_equals_one_call() {
     for quant in QUANTS {
         let file = file(quant);
         let expected = decoded(&file, KvKind::Int8);
         for budget in [0, 1, 1000, 20_000] {
             let limits =
-                Limits { context: 64, batch: 8, kv: Some(KvKind::Int8), ..Limits::default() };
+                Limits { context: 160, batch: 8, kv: Some(KvKind::Int8), ..Limits::default() };
             with_engine(&file, &limits, |engine| {
                 let mut polls = 0;
                 for (index, part) in tokens().chunks(8).enumerate() {
@@ -140,7 +165,7 @@ fn polling_in_small_pieces_equals_one_call() {
 fn a_pass_given_up_leaves_no_trace() {
     let file = file(Quant::Q8);
     let expected = decoded(&file, KvKind::Int8);
-    let limits = Limits { context: 64, batch: 8, ..Limits::default() };
+    let limits = Limits { context: 160, batch: 8, ..Limits::default() };
     with_engine(&file, &limits, |engine| {
         engine.begin(&tokens()[8..16]).expect("tokens that fit");
         for _ in 0..30 {
@@ -232,7 +257,7 @@ fn planned_is_used() {
     for quant in QUANTS {
         let file = file(quant);
         let model = Model::parse(&file).expect("a valid model");
-        let plan = Plan::new(&model, &Limits { context: 64, batch: 4, ..Limits::default() });
+        let plan = Plan::new(&model, &Limits { context: 160, batch: 4, ..Limits::default() });
         let plan = plan.expect("a plan");
         let need = plan.arena_bytes();
         let mut memory = Memory::new(need + 4096);
