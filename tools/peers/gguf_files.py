@@ -84,7 +84,7 @@ def write(folder, out):
 
 
 def quantize(source, out, kind):
-    """Quantizes with llama.cpp's own function, on one thread."""
+    """Quantizes with llama.cpp's own function, on all processors."""
     # Only here: the rest does without llama.cpp.
     import llama_cpp
     import quiet  # noqa: F401
@@ -96,7 +96,7 @@ def quantize(source, out, kind):
     }
     part = without_suffix(out)
     params = llama_cpp.llama_model_quantize_default_params()
-    params.ftype, params.nthread = kinds[kind], 1
+    params.ftype = kinds[kind]
     if llama_cpp.llama_model_quantize(bytes(source), bytes(part), params) != 0:
         sys.exit(f"{source}: llama.cpp cannot make {kind} of it")
     part.rename(out)

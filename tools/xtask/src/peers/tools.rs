@@ -82,7 +82,7 @@ impl Tools {
             }
             Some(bench) => {
                 let mut quantize = command::program(bench.with_file_name("llama-quantize"));
-                quantize.arg(plain).arg(out).args([kind, "1"]);
+                quantize.arg(plain).arg(out).arg(kind);
                 quantize
             }
         };
