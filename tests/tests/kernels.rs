@@ -3,6 +3,7 @@
 
 use acorn_core::format::encoding::{Band, Encoding, f32 as f32_band, q4, q8};
 use acorn_core::format::recipe::Activation;
+use acorn_core::kernel::elementwise::Strided;
 use acorn_core::kernel::{Ints, Kernel, Sums, Wide, available, scalar};
 use acorn_tests::Guarded;
 use acorn_tests::naive::{self, Weights};
@@ -208,6 +209,16 @@ proptest! {
             (e.rms_norm)(&x, &gain, 1e-5, &mut values);
             out.extend(bits(&values));
             (e.layer_norm)(&x, &gain, &gain[1..], 1e-5, &mut values);
+            out.extend(bits(&values));
+            let bands: Vec<Sums<i32>> = ints.as_chunks::<8>().0.iter().map(|s| s.map(i32::from)).collect();
+            let strided = Strided { sums: &bands, step: 2 };
+            let halves: Vec<u16> = y.iter().map(|y| (y.to_bits() >> 16) as u16).collect();
+            let half = x.len() / 2;
+            scales.push((e.rescale)(strided, &halves, 0.37, &mut values[..half]));
+            out.extend(bits(&values));
+            (e.weigh)(&mut values, &halves);
+            out.extend(bits(&values));
+            (e.accumulate)(&mut values[..half], 0.7, strided, 0.21);
             out.extend(bits(&values));
             for f in Activation::ALL {
                 for gate in [None, Some(y.as_slice())] {

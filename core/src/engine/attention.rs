@@ -14,8 +14,8 @@
 //! chunk's weights (times the values' scales) 14 bits. In floats the sum over v goes by ascending p.
 
 use super::cache::{Head, Int8};
-use super::quantize::long_scale;
 use crate::format::BAND_ROWS;
+use crate::kernel::elementwise::Strided;
 use crate::kernel::{Kernel, Sums};
 use crate::math::{dot, exp, max};
 
@@ -85,10 +85,11 @@ pub(super) fn attend(
     out.fill(0.0);
     for first in (0..positions).step_by(CHUNK) {
         let count = CHUNK.min(positions - first);
-        fill_scores(kernel, queries, cache, first, count, heads, &mut scratch);
-        for (running, scores) in running.iter_mut().zip(&mut scratch.scores).take(heads) {
+        let largest = fill_scores(kernel, queries, cache, first, count, heads, &mut scratch);
+        let each = running.iter_mut().zip(&mut scratch.scores).zip(largest).take(heads);
+        for ((running, scores), largest) in each {
             let scores = scores.get_mut(..count).unwrap_or_default();
-            let largest = max(scores).max(running.max);
+            let largest = if largest > running.max { largest } else { running.max };
             running.shrink = exp(running.max - largest);
             running.max = largest;
             let sum = (kernel.elementwise.exp_sum)(scores, largest);
@@ -102,6 +103,7 @@ pub(super) fn attend(
     }
 }
 
+/// Computes the chunk's scores; returns the largest of each head.
 fn fill_scores(
     kernel: &Kernel,
     queries: Queries<'_>,
@@ -110,47 +112,42 @@ fn fill_scores(
     count: usize,
     heads: usize,
     scratch: &mut Scratch,
-) {
+) -> [f32; MOST_HEADS] {
     let len = queries.head_dim.max(1);
-    let floats = queries.floats.chunks_exact(len).zip(&mut scratch.scores);
-    match cache {
-        Head::F32 { keys, .. } => {
-            for (query, scores) in floats {
-                let keys = keys.chunks_exact(len).skip(first);
-                for (score, key) in scores.iter_mut().zip(keys).take(count) {
+    let mut largest = [f32::NEG_INFINITY; MOST_HEADS];
+    if let Head::Int8(int8) = cache {
+        let keys = int8.keys(first, count);
+        (kernel.q8_wide)(keys, queries.wide, heads, &mut scratch.sums);
+        let key_scales = int8.key_scales.get(first..).unwrap_or_default();
+        let each = largest.iter_mut().zip(&mut scratch.scores).zip(queries.scales).take(heads);
+        for (head, ((largest, scores), scale)) in each.enumerate() {
+            let sums = scratch.sums.get(head..).unwrap_or_default();
+            let sums = Strided { sums, step: heads };
+            let scores = scores.get_mut(..count).unwrap_or_default();
+            let scale = scale * queries.softmax_scale;
+            *largest = (kernel.elementwise.rescale)(sums, key_scales, scale, scores);
+        }
+        return largest;
+    }
+    let each = queries.floats.chunks_exact(len).zip(&mut scratch.scores);
+    for ((query, scores), largest) in each.zip(&mut largest) {
+        let scores = scores.get_mut(..count).unwrap_or_default();
+        match cache {
+            Head::F32 { keys, .. } => {
+                for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot(query, key) * queries.softmax_scale;
                 }
             }
-        }
-        Head::F16 { keys, .. } => {
-            for (query, scores) in floats {
-                let keys = keys.chunks_exact(len).skip(first);
-                for (score, key) in scores.iter_mut().zip(keys).take(count) {
+            Head::F16 { keys, .. } => {
+                for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot_f16(query, key) * queries.softmax_scale;
                 }
             }
+            Head::Int8(_) => {}
         }
-        Head::Int8(int8) => {
-            let keys = int8.keys(first, count);
-            (kernel.q8_wide)(keys, queries.wide, heads, &mut scratch.sums);
-            let key_scales = int8.key_scales.get(first..).unwrap_or_default();
-            let queries_of = scratch.scores.iter_mut().zip(queries.scales).take(heads);
-            for (head, (scores, scale)) in queries_of.enumerate() {
-                let scale = scale * queries.softmax_scale;
-                let bands = scratch.sums.iter().skip(head).step_by(heads.max(1));
-                let chunks = scores.as_chunks_mut::<BAND_ROWS>().0.iter_mut();
-                for ((scores, sums), scales) in chunks
-                    .zip(bands)
-                    .zip(key_scales.chunks(BAND_ROWS))
-                    .take(count.div_ceil(BAND_ROWS))
-                {
-                    for ((score, sum), key_scale) in scores.iter_mut().zip(sums).zip(scales) {
-                        *score = *sum as f32 * (long_scale(*key_scale) * scale);
-                    }
-                }
-            }
-        }
+        *largest = max(scores);
     }
+    largest
 }
 
 /// `out = out · shrink + Σ weight · value` for each head.
@@ -207,9 +204,7 @@ fn add_int8(
     let mut scales = [0.0; MOST_HEADS];
     let each = scratch.weights.chunks_exact_mut(padded).zip(&mut scratch.scores).take(heads);
     for (scale, (wide, weights)) in scales.iter_mut().zip(each) {
-        for (weight, scale) in weights.iter_mut().zip(value_scales).take(count) {
-            *weight *= long_scale(*scale);
-        }
+        (kernel.elementwise.weigh)(weights.get_mut(..count).unwrap_or_default(), value_scales);
         // What is beyond the last position counts for nothing, whatever the cache holds there.
         weights.iter_mut().skip(count).for_each(|weight| *weight = 0.0);
         let weights = weights.get(..padded).unwrap_or_default();
@@ -224,12 +219,8 @@ fn add_int8(
         let each = out.chunks_exact_mut(len).zip(running).zip(scales);
         for (head, ((out, running), scale)) in each.enumerate() {
             let out = out.get_mut(dim..dim + dims).unwrap_or_default();
-            let sums = sums.iter().skip(head).step_by(heads.max(1));
-            for (out, sums) in out.chunks_mut(BAND_ROWS).zip(sums) {
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    *out = *out * running.shrink + *sum as f32 * scale;
-                }
-            }
+            let sums = Strided { sums: sums.get(head..).unwrap_or_default(), step: heads };
+            (kernel.elementwise.accumulate)(out, running.shrink, sums, scale);
         }
     }
 }

@@ -28,7 +28,7 @@ fn short_scale([a, b, _, _]: [u8; 4]) -> u16 {
 }
 
 /// The scale that [`quantize_short`] returned.
-pub(super) fn long_scale(bits: u16) -> f32 {
+fn long_scale(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 

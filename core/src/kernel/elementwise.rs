@@ -5,7 +5,8 @@
 //! the width of a vector cannot change a bit.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::format::encoding::BLOCK;
+use super::Sums;
+use crate::format::encoding::{BAND_ROWS, BLOCK};
 use crate::format::recipe::Activation;
 use crate::math::{self, LANES, exp, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes};
 
@@ -33,12 +34,50 @@ pub struct Elementwise {
     pub activate: Activate,
     /// `x = exp(x - max)`; returns the sum, by lanes.
     pub exp_sum: fn(x: &mut [f32], max: f32) -> f32,
+    /// `out[8·i + r] = sums[i · step][r] · (scales[8·i + r] · scale)`, the scales the upper halves of
+    /// floats; returns the largest.
+    pub rescale: fn(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32,
+    /// `x = x · scales`, the scales as above.
+    pub weigh: fn(x: &mut [f32], scales: &[u16]),
+    /// `out[8·i + r] = out[8·i + r] · shrink + sums[i · step][r] · scale`.
+    pub accumulate: fn(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32),
+}
+
+/// Every `step`th of some bands' sums.
+#[derive(Clone, Copy, Debug)]
+pub struct Strided<'a> {
+    /// The sums, the first one that counts first.
+    pub sums: &'a [Sums<i32>],
+    /// 1 or more.
+    pub step: usize,
+}
+
+impl<'a> Strided<'a> {
+    #[inline(always)]
+    fn iter(self) -> impl Iterator<Item = &'a Sums<i32>> {
+        self.sums.iter().step_by(self.step.max(1))
+    }
+}
+
+/// A float of which only the upper half is kept.
+#[inline(always)]
+fn long(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
 }
 
 impl Elementwise {
     /// For any machine.
-    pub(super) const PORTABLE: Self =
-        Self { quantize, quantize_wide, rms_norm, layer_norm, activate, exp_sum };
+    pub(super) const PORTABLE: Self = Self {
+        quantize,
+        quantize_wide,
+        rms_norm,
+        layer_norm,
+        activate,
+        exp_sum,
+        rescale,
+        weigh,
+        accumulate,
+    };
 }
 
 /// Below this the largest magnitude counts as zero: a limit / it would not be finite.
@@ -145,4 +184,53 @@ pub(super) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
         *lane += *x;
     }
     sum_lanes(lanes)
+}
+
+/// See [`Elementwise::rescale`].
+#[inline(always)]
+pub(super) fn rescale(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32 {
+    let larger = |max: f32, x: f32| if x > max { x } else { max };
+    let mut lanes = [f32::NEG_INFINITY; BAND_ROWS];
+    let mut sums = sums.iter();
+    let (bands, rest) = out.as_chunks_mut::<BAND_ROWS>();
+    let (scales, rest_scales) =
+        scales.split_at_checked(bands.len() * BAND_ROWS).unwrap_or_default();
+    for ((out, scales), sums) in
+        bands.iter_mut().zip(scales.as_chunks::<BAND_ROWS>().0).zip(&mut sums)
+    {
+        for (((out, sum), key), lane) in out.iter_mut().zip(sums).zip(scales).zip(&mut lanes) {
+            *out = *sum as f32 * (long(*key) * scale);
+            *lane = larger(*lane, *out);
+        }
+    }
+    let mut largest = lanes.into_iter().fold(f32::NEG_INFINITY, larger);
+    for ((out, sum), key) in rest.iter_mut().zip(sums.next().into_iter().flatten()).zip(rest_scales)
+    {
+        *out = *sum as f32 * (long(*key) * scale);
+        largest = larger(largest, *out);
+    }
+    largest
+}
+
+/// See [`Elementwise::weigh`].
+#[inline(always)]
+pub(super) fn weigh(x: &mut [f32], scales: &[u16]) {
+    for (x, scale) in x.iter_mut().zip(scales) {
+        *x *= long(*scale);
+    }
+}
+
+/// See [`Elementwise::accumulate`].
+#[inline(always)]
+pub(super) fn accumulate(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32) {
+    let (bands, rest) = out.as_chunks_mut::<BAND_ROWS>();
+    let mut sums = sums.iter();
+    for (out, sums) in bands.iter_mut().zip(&mut sums) {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = *out * shrink + *sum as f32 * scale;
+        }
+    }
+    for (out, sum) in rest.iter_mut().zip(sums.next().into_iter().flatten()) {
+        *out = *out * shrink + *sum as f32 * scale;
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{firmware, links};
+use crate::{firmware, instructions, links};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Firmware,
     /// All tests
     Test,
+    /// Instructions that the engine executes, against those recorded
+    Instructions,
 }
 
 impl Step {
@@ -43,6 +45,7 @@ impl Step {
             Self::Doc => doc(),
             Self::Firmware => firmware::check(),
             Self::Test => test(),
+            Self::Instructions => instructions::check(),
         }
     }
 }
@@ -50,7 +53,7 @@ impl Step {
 /// Names and purposes of the steps, in order.
 pub(crate) fn list() {
     for step in Step::value_variants() {
-        println!("{:10} {}", step.name(), step.about());
+        println!("{:12} {}", step.name(), step.about());
     }
 }
 
@@ -83,14 +86,14 @@ pub(crate) fn run_all() -> Result<()> {
             }
         }
     }
-    println!("\n{:10} {:7} {:>9}  result", "step", "", "time");
+    println!("\n{:12} {:7} {:>9}  result", "step", "", "time");
     for (step, outcome, took, summary) in &rows {
-        println!("{:10} {outcome:7} {took:>9}  {summary}", step.name());
+        println!("{:12} {outcome:7} {took:>9}  {summary}", step.name());
     }
     for step in steps.iter().skip(rows.len()) {
-        println!("{:10} not run", step.name());
+        println!("{:12} not run", step.name());
     }
-    println!("{:10} {:7} {:>9}", "all", "", seconds(start.elapsed()));
+    println!("{:12} {:7} {:>9}", "all", "", seconds(start.elapsed()));
     match failure {
         None => Ok(()),
         Some((step, message)) => {

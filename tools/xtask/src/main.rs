@@ -4,6 +4,7 @@ mod ci;
 mod command;
 mod elf;
 mod firmware;
+mod instructions;
 mod links;
 mod peers;
 mod shapes;
