@@ -1,5 +1,5 @@
-//! Attention of some heads of one token, which share keys and values, over all positions up to the
-//! token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 64 positions.
+//! Attention of some queries (heads that share keys and values, of some tokens) over all positions up
+//! to each token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 64 positions.
 //!
 //! ```text
 //! per chunk:  score[p] = (q · k[p]) / sqrt(head_dim)
@@ -18,13 +18,14 @@ use crate::format::BAND_ROWS;
 use crate::kernel::elementwise::Strided;
 use crate::kernel::{Kernel, Sums};
 use crate::math::{dot, exp, max};
+use crate::plan::Claim;
 
 /// Positions per step of the running softmax.
 const CHUNK: usize = 64;
 
-/// Heads that share a read of keys and values; their scratch lies on the stack, which
+/// Queries that share a read of keys and values; their scratch lies on the stack, which
 /// microcontrollers have little of. Any number gives the same bits.
-pub(super) const MOST_HEADS: usize = if cfg!(target_pointer_width = "64") { 4 } else { 1 };
+pub(super) const MOST_QUERIES: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1 };
 
 /// The largest magnitude of a 16-bit query: 4095 · 127 · 4096 dimensions fit 31 bits.
 pub(super) const QUERY_LIMIT: f32 = 4095.0;
@@ -35,29 +36,62 @@ const WEIGHT_LIMIT: f32 = 16383.0;
 /// Bands of values whose sums are on the stack at a time.
 const BANDS: usize = CHUNK / BAND_ROWS;
 
-/// The queries of heads that share keys and values: floats, or (for an int8 cache) 16-bit integers.
+/// Queries that share keys and values, token by token, each with `heads` heads: floats, or (for an
+/// int8 cache) 16-bit integers. At most [`MOST_QUERIES`].
 #[derive(Clone, Copy)]
 pub(super) struct Queries<'a> {
+    pub(super) heads: usize,
     pub(super) head_dim: usize,
-    /// [heads, head_dim]
+    /// [tokens, heads, head_dim]
     pub(super) floats: &'a [f32],
-    /// [heads, head_dim rounded up to 4]
+    /// [tokens, heads, head_dim rounded up to 4]
     pub(super) wide: &'a [i16],
-    /// Per head, what `wide` is multiplied with.
+    /// Per query, what `wide` is multiplied with.
     pub(super) scales: &'a [f32],
     /// 1 / sqrt(head_dim)
     pub(super) softmax_scale: f32,
+    /// The first token's number of positions; each token has one more than the one before.
+    pub(super) positions: usize,
+}
+
+/// Where the results go: a strip of some rows, one per token.
+pub(super) struct Output<'o, 'c> {
+    pub(super) claim: &'o mut Claim<'c>,
+    pub(super) strip: usize,
+    /// The first token's row.
+    pub(super) row: usize,
+    pub(super) tokens: usize,
+}
+
+/// A chunk of positions, for the queries that reach it.
+#[derive(Clone, Copy)]
+struct Chunk {
+    first: usize,
+    /// Positions that the last query has there.
+    count: usize,
+    /// The first query that has any.
+    from: usize,
+    /// One past the last.
+    end: usize,
+}
+
+impl Chunk {
+    /// Positions that query `index` has there.
+    fn count_of(&self, queries: &Queries<'_>, index: usize) -> usize {
+        let token = index.checked_div(queries.heads).unwrap_or(0);
+        (queries.positions + token).saturating_sub(self.first).min(CHUNK)
+    }
 }
 
 /// What a chunk is worked on with.
 struct Scratch {
-    /// Scores, then weights, per head.
-    scores: [[f32; CHUNK]; MOST_HEADS],
-    weights: [i16; MOST_HEADS * CHUNK],
-    sums: [Sums<i32>; MOST_HEADS * BANDS],
+    /// Scores, then weights, per query.
+    scores: [[f32; CHUNK]; MOST_QUERIES],
+    weights: [i16; MOST_QUERIES * CHUNK],
+    sums: [Sums<i32>; MOST_QUERIES * BANDS],
 }
 
-/// A head's running softmax.
+/// A query's running softmax.
 #[derive(Clone, Copy)]
 struct Running {
     max: f32,
@@ -66,28 +100,34 @@ struct Running {
     shrink: f32,
 }
 
-/// Attention over `positions` positions into `out` [heads, head_dim], at most [`MOST_HEADS`] heads.
+/// Attention over the positions of `cache` that each query may see.
 pub(super) fn attend(
     kernel: &Kernel,
     queries: Queries<'_>,
     cache: Head<'_>,
-    positions: usize,
-    out: &mut [f32],
+    mut output: Output<'_, '_>,
 ) {
-    let heads = (out.len() / queries.head_dim.max(1)).min(MOST_HEADS);
+    let tokens = output.tokens;
+    let end = (tokens * queries.heads).min(MOST_QUERIES);
     let mut scratch = Scratch {
-        scores: [[0.0; CHUNK]; MOST_HEADS],
-        weights: [0; MOST_HEADS * CHUNK],
-        sums: [Sums::default(); MOST_HEADS * BANDS],
+        scores: [[0.0; CHUNK]; MOST_QUERIES],
+        weights: [0; MOST_QUERIES * CHUNK],
+        sums: [Sums::default(); MOST_QUERIES * BANDS],
     };
     let start = Running { max: f32::NEG_INFINITY, divisor: 0.0, shrink: 0.0 };
-    let mut running = [start; MOST_HEADS];
-    out.fill(0.0);
+    let mut running = [start; MOST_QUERIES];
+    for index in 0..end {
+        output.query(&queries, index).fill(0.0);
+    }
+    let positions = (queries.positions + tokens).saturating_sub(1);
     for first in (0..positions).step_by(CHUNK) {
-        let count = CHUNK.min(positions - first);
-        let largest = fill_scores(kernel, queries, cache, first, count, heads, &mut scratch);
-        let each = running.iter_mut().zip(&mut scratch.scores).zip(largest).take(heads);
-        for ((running, scores), largest) in each {
+        // Tokens whose positions end before this chunk have no part in it.
+        let from = (first + 1).saturating_sub(queries.positions) * queries.heads;
+        let chunk = Chunk { first, count: CHUNK.min(positions - first), from, end };
+        let largest = fill_scores(kernel, &queries, cache, chunk, &mut scratch);
+        let each = running.iter_mut().zip(&mut scratch.scores).zip(largest);
+        for (index, ((running, scores), largest)) in each.enumerate().take(end).skip(from) {
+            let count = chunk.count_of(&queries, index);
             let scores = scores.get_mut(..count).unwrap_or_default();
             let largest = if largest > running.max { largest } else { running.max };
             running.shrink = exp(running.max - largest);
@@ -95,43 +135,59 @@ pub(super) fn attend(
             let sum = (kernel.elementwise.exp_sum)(scores, largest);
             running.divisor = running.divisor * running.shrink + sum;
         }
-        add_values(kernel, queries.head_dim, cache, first, count, &running, &mut scratch, out);
+        match cache {
+            Head::Int8(int8) => {
+                add_int8(kernel, &queries, int8, chunk, &running, &mut scratch, &mut output);
+            }
+            _ => add_floats(&queries, cache, chunk, &running, &scratch, &mut output),
+        }
     }
-    for (out, running) in out.chunks_exact_mut(queries.head_dim.max(1)).zip(running) {
+    for (index, running) in running.iter().enumerate().take(end) {
         let inverse = 1.0 / running.divisor;
-        out.iter_mut().for_each(|out| *out *= inverse);
+        output.query(&queries, index).iter_mut().for_each(|out| *out *= inverse);
     }
 }
 
-/// Computes the chunk's scores; returns the largest of each head.
+impl Output<'_, '_> {
+    /// The place of query `index`'s result [head_dim].
+    fn query(&mut self, queries: &Queries<'_>, index: usize) -> &mut [f32] {
+        let token = index.checked_div(queries.heads).unwrap_or(0);
+        let head = index - token * queries.heads;
+        let row = self.claim.row(self.strip, self.row + token);
+        let len = queries.head_dim;
+        row.get_mut(head * len..(head + 1) * len).unwrap_or_default()
+    }
+}
+
+/// Computes the chunk's scores; returns the largest of each query.
 fn fill_scores(
     kernel: &Kernel,
-    queries: Queries<'_>,
+    queries: &Queries<'_>,
     cache: Head<'_>,
-    first: usize,
-    count: usize,
-    heads: usize,
+    chunk: Chunk,
     scratch: &mut Scratch,
-) -> [f32; MOST_HEADS] {
+) -> [f32; MOST_QUERIES] {
+    let Chunk { first, count, from, end } = chunk;
     let len = queries.head_dim.max(1);
-    let mut largest = [f32::NEG_INFINITY; MOST_HEADS];
+    let mut largest = [f32::NEG_INFINITY; MOST_QUERIES];
     if let Head::Int8(int8) = cache {
         let keys = int8.keys(first, count);
-        (kernel.q8_wide)(keys, queries.wide, heads, &mut scratch.sums);
+        let wide = queries.wide.get(from * keys.per_band * 4..).unwrap_or_default();
+        (kernel.q8_wide)(keys, wide, end - from, &mut scratch.sums);
         let key_scales = int8.key_scales.get(first..).unwrap_or_default();
-        let each = largest.iter_mut().zip(&mut scratch.scores).zip(queries.scales).take(heads);
-        for (head, ((largest, scores), scale)) in each.enumerate() {
-            let sums = scratch.sums.get(head..).unwrap_or_default();
-            let sums = Strided { sums, step: heads };
-            let scores = scores.get_mut(..count).unwrap_or_default();
+        let each = largest.iter_mut().zip(&mut scratch.scores).zip(queries.scales);
+        for (index, ((largest, scores), scale)) in each.enumerate().take(end).skip(from) {
+            let sums = scratch.sums.get(index - from..).unwrap_or_default();
+            let sums = Strided { sums, step: end - from };
+            let scores = scores.get_mut(..chunk.count_of(queries, index)).unwrap_or_default();
             let scale = scale * queries.softmax_scale;
             *largest = (kernel.elementwise.rescale)(sums, key_scales, scale, scores);
         }
         return largest;
     }
-    let each = queries.floats.chunks_exact(len).zip(&mut scratch.scores);
-    for ((query, scores), largest) in each.zip(&mut largest) {
-        let scores = scores.get_mut(..count).unwrap_or_default();
+    let each = queries.floats.chunks_exact(len).zip(&mut scratch.scores).zip(&mut largest);
+    for (index, ((query, scores), largest)) in each.enumerate().take(end).skip(from) {
+        let scores = scores.get_mut(..chunk.count_of(queries, index)).unwrap_or_default();
         match cache {
             Head::F32 { keys, .. } => {
                 for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len).skip(first)) {
@@ -150,25 +206,21 @@ fn fill_scores(
     largest
 }
 
-/// `out = out · shrink + Σ weight · value` for each head.
-#[allow(clippy::too_many_arguments)]
-fn add_values(
-    kernel: &Kernel,
-    head_dim: usize,
+/// `out = out · shrink + Σ weight · value` for each query, in floats.
+fn add_floats(
+    queries: &Queries<'_>,
     cache: Head<'_>,
-    first: usize,
-    count: usize,
-    running: &[Running; MOST_HEADS],
-    scratch: &mut Scratch,
-    out: &mut [f32],
+    chunk: Chunk,
+    running: &[Running; MOST_QUERIES],
+    scratch: &Scratch,
+    output: &mut Output<'_, '_>,
 ) {
-    let len = head_dim.max(1);
-    if let Head::Int8(int8) = cache {
-        return add_int8(kernel, head_dim, int8, first, count, running, scratch, out);
-    }
-    for ((out, running), weights) in out.chunks_exact_mut(len).zip(running).zip(&scratch.scores) {
+    let (first, len) = (chunk.first, queries.head_dim.max(1));
+    let each = running.iter().zip(&scratch.scores);
+    for (index, (running, weights)) in each.enumerate().take(chunk.end).skip(chunk.from) {
+        let out = output.query(queries, index);
         out.iter_mut().for_each(|out| *out *= running.shrink);
-        let weights = weights.iter().take(count);
+        let weights = weights.iter().take(chunk.count_of(queries, index));
         match cache {
             Head::F32 { values, .. } => {
                 for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
@@ -186,40 +238,42 @@ fn add_values(
     }
 }
 
-#[allow(clippy::too_many_arguments)]
+/// The same in int8.
 fn add_int8(
     kernel: &Kernel,
-    head_dim: usize,
+    queries: &Queries<'_>,
     int8: Int8<'_>,
-    first: usize,
-    count: usize,
-    running: &[Running; MOST_HEADS],
+    chunk: Chunk,
+    running: &[Running; MOST_QUERIES],
     scratch: &mut Scratch,
-    out: &mut [f32],
+    output: &mut Output<'_, '_>,
 ) {
-    let len = head_dim.max(1);
-    let heads = (out.len() / len).min(MOST_HEADS);
+    let Chunk { first, count, from, end } = chunk;
     let padded = count.next_multiple_of(4).max(4);
     let value_scales = int8.value_scales.get(first..).unwrap_or_default();
-    let mut scales = [0.0; MOST_HEADS];
-    let each = scratch.weights.chunks_exact_mut(padded).zip(&mut scratch.scores).take(heads);
-    for (scale, (wide, weights)) in scales.iter_mut().zip(each) {
+    let mut scales = [0.0; MOST_QUERIES];
+    let each = scratch.scores.iter_mut().zip(&mut scales).enumerate().take(end).skip(from);
+    for ((index, (weights, scale)), wide) in each.zip(scratch.weights.chunks_exact_mut(padded)) {
+        let count = chunk.count_of(queries, index);
         (kernel.elementwise.weigh)(weights.get_mut(..count).unwrap_or_default(), value_scales);
         // What is beyond the last position counts for nothing, whatever the cache holds there.
         weights.iter_mut().skip(count).for_each(|weight| *weight = 0.0);
         let weights = weights.get(..padded).unwrap_or_default();
         *scale = (kernel.elementwise.quantize_wide)(weights, WEIGHT_LIMIT, wide);
     }
-    let wide = scratch.weights.get(..heads * padded).unwrap_or_default();
+    let together = end - from;
+    let wide = scratch.weights.get(..together * padded).unwrap_or_default();
+    let len = queries.head_dim;
     for dim in (0..len).step_by(CHUNK) {
         let dims = CHUNK.min(len - dim);
-        let bands = dims.div_ceil(BAND_ROWS) * heads;
-        let sums = scratch.sums.get_mut(..bands).unwrap_or_default();
-        (kernel.q8_wide)(int8.values(dim, first, count), wide, heads, sums);
-        let each = out.chunks_exact_mut(len).zip(running).zip(scales);
-        for (head, ((out, running), scale)) in each.enumerate() {
-            let out = out.get_mut(dim..dim + dims).unwrap_or_default();
-            let sums = Strided { sums: sums.get(head..).unwrap_or_default(), step: heads };
+        let sums = scratch.sums.get_mut(..dims.div_ceil(BAND_ROWS) * together);
+        let sums = sums.unwrap_or_default();
+        (kernel.q8_wide)(int8.values(dim, first, count), wide, together, sums);
+        let each = running.iter().zip(scales).enumerate().take(end).skip(from);
+        for (index, (running, scale)) in each {
+            let out = output.query(queries, index).get_mut(dim..dim + dims).unwrap_or_default();
+            let sums = sums.get(index - from..).unwrap_or_default();
+            let sums = Strided { sums, step: together };
             (kernel.elementwise.accumulate)(out, running.shrink, sums, scale);
         }
     }

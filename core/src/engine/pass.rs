@@ -13,7 +13,7 @@
 //! A [`Pass`] knows which stage of which layer is next, and how far into it: matrices advance by
 //! bands, attention by heads, the rest by whole stages of O(batch · width).
 
-use super::attention::{MOST_HEADS, QUERY_LIMIT, Queries, attend};
+use super::attention::{MOST_QUERIES, Output as Attended, QUERY_LIMIT, Queries, attend};
 use super::linear::{Input, Output, Projection, Store, linear};
 use super::workers::Workers;
 use super::{cache, feed_forward, norm, rope};
@@ -334,12 +334,16 @@ impl Pass {
             cache::store(&mut buffers.cache, shape, layer, position, key, value);
         }
         if int8 {
-            let len = shape.head_dim.max(1);
-            let to = buffers.queries.wide.chunks_exact_mut(shape.wide_dim().max(1));
-            let heads = queries.chunks_exact(len).zip(to).zip(buffers.queries.scales.iter_mut());
-            for ((x, q), scale) in heads.take(self.tokens * shape.heads) {
-                let q = q.get_mut(..len).unwrap_or_default();
-                *scale = (cx.kernel.elementwise.quantize_wide)(x, QUERY_LIMIT, q);
+            let (len, together) = (shape.head_dim.max(1), heads_together(shape));
+            let heads = queries.chunks_exact(len).take(self.tokens * shape.heads);
+            for (index, x) in heads.enumerate() {
+                let token = index.checked_div(shape.heads).unwrap_or(0);
+                let place = wide_query(shape, token, index - token * shape.heads, together);
+                let wide = buffers.queries.wide.get_mut(place * shape.wide_dim()..);
+                let q = wide.and_then(|wide| wide.get_mut(..len)).unwrap_or_default();
+                if let Some(scale) = buffers.queries.scales.get_mut(place) {
+                    *scale = (cx.kernel.elementwise.quantize_wide)(x, QUERY_LIMIT, q);
+                }
             }
         }
     }
@@ -367,21 +371,26 @@ impl Pass {
         if start == 0 {
             mixed.fill(0.0);
         }
+        // Floats of several tokens do not lie together.
+        let int8 = matches!(cache, KvBuffers::Int8 { .. });
+        let together = if int8 { MOST_QUERIES.checked_div(heads).unwrap_or(1).max(1) } else { 1 };
         let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, start..end);
         let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
-        // The recipe has kv_heads divide heads, so this is at least one.
         let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
         cx.workers.run(&|| {
             while let Some(mut claim) = outputs.claim(1) {
                 for strip in claim.strips() {
-                    let first = strip * heads;
-                    let head =
-                        cache::head(cache, shape, layer, first.checked_div(group).unwrap_or(0));
-                    for token in 0..pass.tokens {
-                        let queries = queries_of(shape, output, queries, token, first, heads);
-                        let queries = Queries { softmax_scale, ..queries };
-                        let positions = pass.position + token + 1;
-                        attend(cx.kernel, queries, head, positions, claim.row(strip, token));
+                    let first = (strip * heads).checked_div(group).unwrap_or(0);
+                    let head = cache::head(cache, shape, layer, first);
+                    for token in (0..pass.tokens).step_by(together) {
+                        let tokens = together.min(pass.tokens - token);
+                        let queries = Queries {
+                            positions: pass.position + token + 1,
+                            softmax_scale,
+                            ..queries_of(shape, output, queries, (strip, heads), (token, tokens))
+                        };
+                        let to = Attended { claim: &mut claim, strip, row: token, tokens };
+                        attend(cx.kernel, queries, head, to);
                     }
                 }
             }
@@ -417,29 +426,38 @@ impl Pass {
 fn heads_together(shape: &Shape) -> usize {
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
     let shared = shape.kv_heads.is_multiple_of(shape.workers.max(1));
-    let most = if shared { MOST_HEADS } else { 1 };
+    let most = if shared { MOST_QUERIES } else { 1 };
     (1..=most).rev().find(|heads| group.is_multiple_of(*heads)).unwrap_or(1)
 }
 
-/// The queries of `heads` heads of a token from `first` on; their softmax scale is still to be set.
+/// The place of a 16-bit query: [strips of heads, batch, heads of a strip], so that the queries that
+/// share keys and values lie together.
+fn wide_query(shape: &Shape, token: usize, head: usize, together: usize) -> usize {
+    let strip = head.checked_div(together).unwrap_or(0);
+    (strip * shape.batch + token) * together + (head - strip * together)
+}
+
+/// The queries of a strip of `heads` heads, of `tokens` tokens from `token` on (in floats, of one).
+/// Positions and softmax scale are still to be set.
 fn queries_of<'q>(
     shape: &Shape,
     floats: &'q [f32],
     queries: &'q crate::plan::Queries<Cutter<'_>>,
-    token: usize,
-    first: usize,
-    heads: usize,
+    (strip, heads): (usize, usize),
+    (token, tokens): (usize, usize),
 ) -> Queries<'q> {
-    fn part<T>(all: &[T], first: usize, heads: usize, len: usize) -> &[T] {
-        all.get(first * len..(first + heads) * len).unwrap_or_default()
+    fn part<T>(all: &[T], first: usize, count: usize, len: usize) -> &[T] {
+        all.get(first * len..(first + count) * len).unwrap_or_default()
     }
-    let first = token * shape.heads + first;
+    let place = wide_query(shape, token, strip * heads, heads);
     Queries {
+        heads,
         head_dim: shape.head_dim,
-        floats: part(floats, first, heads, shape.head_dim),
-        wide: part(queries.wide, first, heads, shape.wide_dim()),
-        scales: part(queries.scales, first, heads, 1),
+        floats: part(floats, token * shape.heads + strip * heads, heads, shape.head_dim),
+        wide: part(queries.wide, place, tokens * heads, shape.wide_dim()),
+        scales: part(queries.scales, place, tokens * heads, 1),
         softmax_scale: 1.0,
+        positions: 0,
     }
 }
 

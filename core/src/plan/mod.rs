@@ -339,9 +339,9 @@ impl<C: Carver> Inputs<C> {
 
 /// The queries for an int8 cache, in 16 bits.
 pub(crate) struct Queries<C: Carver> {
-    /// [batch, heads, wide_dim]
+    /// Of wide_dim each, [strips of heads, batch, heads of a strip].
     pub(crate) wide: C::Slice<i16>,
-    /// [batch, heads]: what they are multiplied with.
+    /// What they are multiplied with, a number each.
     pub(crate) scales: C::Slice<f32>,
 }
 

@@ -224,25 +224,26 @@ fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) 
         let mut t = 0;
         while t < tokens {
             let (x, sums) = (&x[t * cols..], &mut sums[t..]);
-            match tokens - t {
+            t += match tokens - t {
                 1 => q8_wide_tile::<1, 2>(groups, x, sums),
                 2 => q8_wide_tile::<2, 1>(groups, x, sums),
                 3 => q8_wide_tile::<3, 1>(groups, x, sums),
-                _ => q8_wide_tile::<4, 1>(groups, x, sums),
-            }
-            t += 4;
+                4 | 5 => q8_wide_tile::<4, 1>(groups, x, sums),
+                6 | 7 => q8_wide_tile::<6, 1>(groups, x, sums),
+                _ => q8_wide_tile::<8, 1>(groups, x, sums),
+            };
         }
     }
 }
 
-/// T tokens, with twice U sums in flight each.
+/// T tokens, with twice U sums in flight each. Returns T.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q8_wide_tile<const T: usize, const U: usize>(
     groups: &[Group],
     x: &[i16],
     sums: &mut [Sums<i32>],
-) {
+) -> usize {
     let cols = groups.len() * 4;
     debug_assert!(x.len() >= T * cols);
     let mut totals = [[[_mm256_setzero_si256(); 2]; U]; T];
@@ -266,4 +267,5 @@ fn q8_wide_tile<const T: usize, const U: usize>(
         let pairs = _mm256_hadd_epi32(first, second);
         store(sums, _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs));
     }
+    T
 }
