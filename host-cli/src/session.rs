@@ -10,8 +10,11 @@ use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::threads::Threads;
 
-/// Tokens per pass of prefill: enough that a pass over the weights is shared by many.
-pub const BATCH: u32 = 32;
+/// Tokens per pass of prefill: enough that what a pass reads from memory is little for each.
+pub const BATCH: u32 = 128;
+
+/// The same where every token's logits are kept, which take more memory than all else.
+pub const BATCH_OF_LOGITS: u32 = 32;
 
 /// The variable that names a kernel to use instead of the best one.
 pub const KERNEL_VARIABLE: &str = "ACORN_KERNEL";

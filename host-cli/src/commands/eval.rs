@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
 fn options(args: &Args, file: &ModelFile, logits: KeepLogits) -> session::Options {
     session::Options {
         context: args.context,
-        batch: session::BATCH,
+        batch: session::BATCH_OF_LOGITS,
         kv: args.kv.map(Into::into),
         threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
         logits,
@@ -91,7 +91,7 @@ fn score(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
     let model = file.model()?;
     let tokens = text::encode(file.path(), &model, &read(path)?, false)?;
     let mut session = Session::new(file, model, &options(args, file, KeepLogits::All))?;
-    let (bos, batch) = (text::bos(&model), session::BATCH as usize);
+    let (bos, batch) = (text::bos(&model), session::BATCH_OF_LOGITS as usize);
     let perplexity = perplexity(&mut session.engine()?, batch, bos, &tokens, &Bar::default())
         .map_err(|error| Error::input(path, error.to_string()))?;
     if perplexity.tokens == 0 {

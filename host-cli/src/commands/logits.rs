@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_enum)]
     kv: Option<Kv>,
     /// Tokens per pass
-    #[arg(long, value_name = "N", default_value_t = session::BATCH)]
+    #[arg(long, value_name = "N", default_value_t = session::BATCH_OF_LOGITS)]
     batch: u32,
     /// Threads [default: all processors; one for models below 8 MiB]
     #[arg(long, value_name = "N")]

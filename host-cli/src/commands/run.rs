@@ -185,7 +185,8 @@ fn session_options(
         return Err(Error::input(&args.file, problem));
     }
     let threads = args.threads.unwrap_or_else(|| threads_for(file.len()));
-    let (kv, batch) = (args.kv.map(Into::into), session::BATCH);
+    let batch = session::BATCH.min(u32::try_from(prompt).unwrap_or(u32::MAX).max(1));
+    let kv = args.kv.map(Into::into);
     Ok(session::Options { context, batch, kv, threads, logits: KeepLogits::Last })
 }
 
