@@ -186,11 +186,13 @@ impl<'a> Work<'a> {
         let along = |other: &[f32]| -> f64 {
             gradient.iter().zip(other).map(|(g, x)| f64::from(*g) * f64::from(*x)).sum()
         };
-        let scale = usable(short((along(self.row) / along(&self.quants)) as f32), REACH);
+        let best = (along(self.row) / along(&self.quants)) as f32;
+        let scale = if best.is_finite() { usable(short(best), REACH) } else { 0.0 };
         if scale > 0.0 {
             let (cost, old) = (self.cost(), self.scale);
             self.scale = scale;
-            if self.cost() > cost {
+            // Not a number is no better either.
+            if !(self.cost() <= cost) {
                 self.scale = old;
             }
         }
@@ -272,5 +274,85 @@ impl<'a> Work<'a> {
             zeros: self.steps.iter().map(|steps| steps.zero).collect(),
             scale: self.scale,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::linalg::Square;
+    use super::*;
+
+    /// Inputs that have much in common, as those of a network do; and rows.
+    fn example(cols: usize) -> (Objective, Vec<Vec<f32>>) {
+        let noise = |i: usize| ((i * 2_654_435_761) % 1_000_003) as f32 / 5e5 - 1.0;
+        let inputs: Vec<f32> = (0..600 * cols)
+            .map(|i| noise(i) + 2.0 * noise(i / cols * 31) + noise(i / cols * 17 + i % cols / 8))
+            .collect();
+        let mut square = Square::zero(cols);
+        square.add_products(&inputs, &inputs, cols);
+        let objective = Objective::new(square, None);
+        let row = |r: usize| {
+            let row = (0..cols).map(|i| noise(r * 7919 + i * 13).powi(3) + 0.1);
+            row.chain(std::iter::repeat(0.0)).take(objective.padded).collect()
+        };
+        let rows = (0..24).map(row).collect();
+        (objective, rows)
+    }
+
+    fn cost(objective: &Objective, row: &[f32], stored: &Row) -> f64 {
+        let error: Vec<f32> = row.iter().zip(stored.floats()).map(|(w, q)| w - q).collect();
+        objective.cost(&error)
+    }
+
+    #[test]
+    fn products_are_nearer_than_those_of_rounded_rows() {
+        for cols in [32, 64, 172] {
+            let (objective, rows) = example(cols);
+            let mut sums = (0.0, 0.0);
+            for original in &rows {
+                let fitted = cost(&objective, original, &row(original, &objective));
+                let rounded = cost(&objective, original, &Row::new(original));
+                assert!(fitted <= rounded * 1.001, "{cols}: {fitted} > {rounded}");
+                sums = (sums.0 + fitted, sums.1 + rounded);
+            }
+            assert!(sums.0 < 0.5 * sums.1, "{cols}: {sums:?}");
+        }
+    }
+
+    #[test]
+    fn sweeps_never_lose() {
+        let (objective, rows) = example(96);
+        for original in &rows {
+            let mut work = Work::new(original, 0.002, &objective);
+            work.first_pass();
+            let mut before = work.cost();
+            for _ in 0..4 {
+                work.sweep();
+                assert!(work.cost() <= before * 1.0001 + 1e-9, "{} > {before}", work.cost());
+                before = work.cost();
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_stay_in_their_ranges() {
+        let (objective, _) = example(64);
+        for value in [0.0, 1.0, -3.5, 1e-30, 1e-44, 1e30, f32::MAX, f32::MIN] {
+            for row in [vec![value; 64], [value, -value].repeat(32), [0.0, value].repeat(32)] {
+                let stored = super::row(&row, &objective);
+                assert!(stored.scale.is_finite() && stored.scale >= 0.0, "{value}");
+                assert!(stored.nibbles.iter().all(|n| *n < 16), "{value}");
+                assert!(stored.sub_scales.iter().all(|s| (1..=16).contains(s)), "{value}");
+                assert!(stored.zeros.iter().all(|z| (-8..=7).contains(z)), "{value}");
+                assert!(stored.floats().all(f32::is_finite), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_row_is_no_row_of_zeros() {
+        let (objective, _) = example(64);
+        let stored = row(&[0.7; 64], &objective);
+        assert!(stored.floats().all(|w| (w - 0.7).abs() < 0.03), "{stored:?}");
     }
 }

@@ -59,3 +59,30 @@ fn quantize(row: &[f32], scale: f32, objective: &Objective) -> Vec<f32> {
 fn nearest(w: f32) -> f32 {
     w.round_ties_even().clamp(-127.0, 127.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::linalg::Square;
+    use super::*;
+
+    #[test]
+    fn products_are_nearer_than_those_of_rounded_rows() {
+        let noise = |i: usize| ((i * 2_654_435_761) % 1_000_003) as f32 / 5e5 - 1.0;
+        let inputs: Vec<f32> = (0..64 * 500).map(|i| noise(i) + 2.0 * noise(i / 64)).collect();
+        let mut square = Square::zero(64);
+        square.add_products(&inputs, &inputs, 64);
+        let objective = Objective::new(square, None);
+        let cost = |row: &[f32], stored: &Row| {
+            let error: Vec<f32> = row.iter().zip(stored.floats()).map(|(w, q)| w - q).collect();
+            objective.cost(&error)
+        };
+        for r in 0..20 {
+            let original: Vec<f32> = (0..64).map(|i| noise(r * 101 + i * 7)).collect();
+            let (fitted, rounded) = (row(&original, &objective), Row::new(&original));
+            assert!(cost(&original, &fitted) <= cost(&original, &rounded));
+            assert!(fitted.weights.iter().all(|w| *w > -128));
+        }
+        assert_eq!(row(&[0.0; 64], &objective).scale, 0.0);
+        assert!(row(&[f32::MAX; 64], &objective).floats().all(f32::is_finite));
+    }
+}

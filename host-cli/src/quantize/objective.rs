@@ -151,3 +151,36 @@ fn pad(square: &Square, diagonal: f64) -> Square {
     (square.n..n).for_each(|i| padded.values[i * n + i] = diagonal);
     padded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_aim_makes_up_for_other_inputs() {
+        // Inputs that came out twice as large: half the weights give the same products.
+        let inputs: Vec<f32> =
+            (0..40 * 300).map(|i| ((i * 7919) % 1009) as f32 / 504.0 - 1.0).collect();
+        let doubled: Vec<f32> = inputs.iter().map(|x| 2.0 * x).collect();
+        let (mut square, mut cross) = (Square::zero(40), Square::zero(40));
+        square.add_products(&doubled, &doubled, 40);
+        cross.add_products(&inputs, &doubled, 40);
+        let objective = Objective::new(square, Some(cross));
+        let row: Vec<f32> = (0..64).map(|i| if i < 40 { i as f32 - 20.0 } else { 0.0 }).collect();
+        let aim = objective.aim(&row);
+        for (aim, w) in aim.iter().zip(&row) {
+            assert!((aim - w / 2.0).abs() < 0.3, "{aim} {w}");
+        }
+    }
+
+    #[test]
+    fn inputs_that_teach_nothing_are_all_alike() {
+        for value in [0.0, f64::INFINITY, f64::NAN] {
+            let inputs = Square { n: 33, values: vec![value; 33 * 33] };
+            let objective = Objective::new(inputs.clone(), Some(inputs));
+            assert_eq!(objective.padded, 64);
+            assert!(objective.cost(&[1.0; 64]).is_finite());
+            assert_eq!(objective.aim(&[1.0; 64]), [1.0; 64]);
+        }
+    }
+}
