@@ -17,6 +17,7 @@ mod workers;
 pub use workers::{Inline, Workers};
 
 use crate::error::EngineError;
+use crate::format::tensor_table::Role;
 use crate::kernel::{self, Kernel};
 use crate::model::Model;
 use crate::plan::{Buffers, Cutter, Plan, Shape};
@@ -29,6 +30,22 @@ pub enum Progress {
     Pending,
     /// The logits are there.
     Done,
+}
+
+/// A pass that stands right before a matrix product: what goes into it.
+#[derive(Clone, Copy, Debug)]
+pub struct PendingProduct<'a> {
+    /// The matrix; [`Role::Head`] also where the head is tied.
+    pub role: Role,
+    /// Its layer; the number of layers for the head.
+    pub layer: u32,
+    /// Columns of a token's input, padded to a multiple of [`crate::format::BLOCK`] with zeros.
+    pub cols: usize,
+    /// The input before it is rounded to int8 [tokens, cols]; for the head only of the tokens that
+    /// get logits.
+    pub input: &'a [f32],
+    /// The residual stream [tokens, hidden].
+    pub residual: &'a [f32],
 }
 
 /// A model at work: its KV cache, and the pass under way.
@@ -163,6 +180,21 @@ impl<'a> Engine<'a> {
         self.rows = pass.logit_rows(&self.shape);
         self.pass = None;
         Progress::Done
+    }
+
+    /// What the pass under way is about to multiply, if it stands right before the first band of a
+    /// matrix. Polling with a budget of 1 stops before every one.
+    pub fn pending_product(&self) -> Option<PendingProduct<'_>> {
+        let pass = self.pass.as_ref()?;
+        let (role, cols) = pass.pending(&self.shape)?;
+        let rows = if role == Role::Head { pass.logit_rows(&self.shape) } else { pass.tokens };
+        Some(PendingProduct {
+            role,
+            layer: pass.layer(),
+            cols,
+            input: self.buffers.input.floats.get(..rows * cols)?,
+            residual: self.buffers.residual.get(..pass.tokens * self.shape.hidden)?,
+        })
     }
 
     /// The logits `[vocab_size]` of the last token fed; empty before any. A sampler may change them.

@@ -75,6 +75,27 @@ impl Pass {
         self.stage == Stage::Done
     }
 
+    /// The matrix that is multiplied next and its input's columns, if none of its bands is done.
+    pub(super) fn pending(&self, shape: &Shape) -> Option<(Role, usize)> {
+        let (role, cols) = match self.stage {
+            Stage::Query => (Role::Query, shape.hidden),
+            Stage::Key => (Role::Key, shape.hidden),
+            Stage::Value => (Role::Value, shape.hidden),
+            Stage::AttentionOutput => (Role::AttentionOutput, shape.query_dim),
+            Stage::Gate => (Role::Gate, shape.hidden),
+            Stage::Up => (Role::Up, shape.hidden),
+            Stage::Down => (Role::Down, shape.ffn),
+            Stage::Head => (Role::Head, shape.hidden),
+            _ => return None,
+        };
+        (self.cursor == 0).then_some((role, cols.next_multiple_of(BLOCK)))
+    }
+
+    /// The layer under way; the number of layers behind the last.
+    pub(super) fn layer(&self) -> u32 {
+        self.layer
+    }
+
     /// Tokens that get logits.
     pub(super) fn logit_rows(&self, shape: &Shape) -> usize {
         match shape.logits {

@@ -3,24 +3,23 @@
 use acorn_core::error::FormatErrorKind;
 use acorn_core::format::crc32c::crc32c;
 use acorn_core::format::directory::{self, Kind};
+use acorn_core::format::encoding::Encoding;
 use acorn_core::format::header::Header;
 use acorn_core::format::recipe::{self, Recipe};
-use acorn_core::format::tensor_table::{self, Entry};
+use acorn_core::format::tensor_table::{self, Entry, Role};
 use acorn_core::format::{size, wire};
-
-use crate::quantize::Quant;
 
 /// A section's place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) kind: Kind,
-    pub(super) offset: u64,
-    pub(super) len: u64,
+pub(crate) struct Place {
+    pub(crate) kind: Kind,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
 }
 
 /// The places of all sections, and of all tensors in theirs.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     entries: Vec<Entry>,
     sections: Vec<Place>,
     weight_bytes: u64,
@@ -28,20 +27,25 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Lays out a model whose sections behind the weights have those sizes.
-    pub(super) fn new(
+    /// Lays out a model whose matrices are encoded as `matrix` says, and whose sections behind the
+    /// weights have those sizes.
+    pub(crate) fn new(
         recipe: &Recipe,
-        quant: Quant,
+        matrix: impl Fn(Role, u32) -> Encoding,
         behind: &[(Kind, u64)],
     ) -> Result<Self, FormatErrorKind> {
-        Self::place(recipe, quant, behind).ok_or(FormatErrorKind::Truncated)
+        Self::place(recipe, matrix, behind).ok_or(FormatErrorKind::Truncated)
     }
 
-    fn place(recipe: &Recipe, quant: Quant, behind: &[(Kind, u64)]) -> Option<Self> {
+    fn place(
+        recipe: &Recipe,
+        matrix: impl Fn(Role, u32) -> Encoding,
+        behind: &[(Kind, u64)],
+    ) -> Option<Self> {
         let mut entries = Vec::new();
         let mut weight_bytes = 0;
         for (role, layer) in tensor_table::expected(recipe) {
-            let encoding = role.vector_encoding().unwrap_or(quant.encoding());
+            let encoding = role.vector_encoding().unwrap_or_else(|| matrix(role, layer));
             let offset = size::align(weight_bytes)?;
             let entry = Entry::new(role, layer, recipe, encoding, offset)?;
             weight_bytes = offset.checked_add(entry.len)?;
@@ -65,27 +69,27 @@ impl Layout {
     }
 
     /// The tensors, in file order.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
     /// The sections, in file order.
-    pub(super) fn sections(&self) -> &[Place] {
+    pub(crate) fn sections(&self) -> &[Place] {
         &self.sections
     }
 
     /// Bytes of the weights section.
-    pub(super) fn weight_bytes(&self) -> u64 {
+    pub(crate) fn weight_bytes(&self) -> u64 {
         self.weight_bytes
     }
 
     /// Bytes of the whole file.
-    pub(super) fn file_len(&self) -> u64 {
+    pub(crate) fn file_len(&self) -> u64 {
         self.file_len
     }
 
     /// The bytes of the recipe section or of the tensor table.
-    pub(super) fn encode(&self, kind: Kind, recipe: &Recipe) -> Result<Vec<u8>, FormatErrorKind> {
+    pub(crate) fn encode(&self, kind: Kind, recipe: &Recipe) -> Result<Vec<u8>, FormatErrorKind> {
         if kind == Kind::Recipe {
             return Ok(wire::encode(recipe)?.to_vec());
         }
@@ -97,7 +101,7 @@ impl Layout {
     }
 
     /// The file's first bytes, once the checksum of each section is known.
-    pub(super) fn header_and_directory(&self, crcs: &[u32]) -> Result<Vec<u8>, FormatErrorKind> {
+    pub(crate) fn header_and_directory(&self, crcs: &[u32]) -> Result<Vec<u8>, FormatErrorKind> {
         let mut directory = Vec::new();
         for (place, crc) in self.sections.iter().zip(crcs) {
             let entry = directory::Entry::new(place.kind, place.offset, place.len, *crc);

@@ -1,10 +1,12 @@
 //! A Hugging Face folder becomes one `.acorn` file.
 //!
 //! All sizes are known before the first byte is written (`layout`); the tensors stream through in
-//! pieces (`tensors`), so the memory needed does not grow with the model. The same folder gives
+//! pieces (`tensors`), so the memory needed does not grow with the model, unless matrices are fitted
+//! to a text before (`calibrated`). The same folder gives
 //! the same bytes on every machine: no time, no path, no number of threads goes into the file.
 
-mod layout;
+mod calibrated;
+pub(crate) mod layout;
 mod report;
 mod tensors;
 
@@ -15,6 +17,8 @@ use acorn_core::format::crc32c::{Crc32c, crc32c};
 use acorn_core::format::directory::Kind;
 
 pub use crate::quantize::Quant;
+pub use crate::quantize::calibrate::Calibration;
+pub use calibrated::Quality;
 pub use report::{EncodingReport, Report};
 
 use crate::error::Error;
@@ -22,31 +26,92 @@ use crate::hf::{self, Architecture, Located, Weights};
 use crate::model_file::ModelFile;
 use crate::output::Output;
 use crate::progress::Progress;
+use calibrated::Prepared;
 use layout::Layout;
 use report::Tally;
 
-/// Converts the Hugging Face folder `dir` to the file `out`, matrices stored as `quant` says.
-///
-/// The file appears whole and verified, or not at all; an old one stays until then. Memory: a few
-/// MiB beyond the tokenizer.
+/// How a model is to be converted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// How matrices are stored.
+    pub quant: Quant,
+    /// Bits per weight that the whole may have: as many matrices as that allows, the most telling
+    /// ones, are stored as [`Quant::Q8`].
+    pub budget: Option<f64>,
+    /// What matrices are fitted to.
+    pub calibration: Calibration,
+    /// Whether to measure the result.
+    pub quality: bool,
+}
+
+impl Options {
+    /// Each weight rounded by itself.
+    pub fn rounded(quant: Quant) -> Self {
+        Self { quant, budget: None, calibration: Calibration::None, quality: false }
+    }
+
+    /// The name that options, files and tables use.
+    pub fn name(&self) -> String {
+        match self.budget {
+            Some(most) => format!("mixed:{most}"),
+            None => self.quant.name().to_owned(),
+        }
+    }
+}
+
+/// Converts the Hugging Face folder `dir` to the file `out`, matrices rounded to `quant`: the same as
+/// [`convert_with`] without calibration. Memory: a few MiB beyond the tokenizer.
 ///
 /// # Errors
-/// The folder cannot be converted (exit code 3, the error names what is in the way), or reading or
-/// writing fails (4).
+/// As [`convert_with`].
 pub fn convert(
     dir: &Path,
     out: &Path,
     quant: Quant,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
-    let architecture = Architecture::read(dir)?;
+    convert_with(dir, out, &Options::rounded(quant), progress)
+}
+
+/// Converts the Hugging Face folder `dir` to the file `out`.
+///
+/// The file appears whole and verified, or not at all; an old one stays until then. Memory with
+/// calibration: the packed model, two layers in floats, and 12 bytes per calibration token and column
+/// of the widest matrix; without, a few MiB beyond the tokenizer.
+///
+/// # Errors
+/// The folder cannot be converted or the calibration text not used (exit code 3, the error names what
+/// is in the way), the options do not go together (2), or reading or writing fails (4).
+pub fn convert_with(
+    dir: &Path,
+    out: &Path,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
+    let prepared = calibrated::prepare(dir, out, options, progress)?;
+    let mut report = write_file(dir, out, options.quant, prepared.as_ref(), progress)?;
+    report.quantization = options.name();
+    report.quality = prepared.and_then(|prepared| prepared.quality);
+    Ok(report)
+}
+
+/// Writes one file: matrices as `prepared`, where they are, else rounded to `quant`.
+fn write_file(
+    dir: &Path,
+    out: &Path,
+    quant: Quant,
+    prepared: Option<&Prepared>,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
+    let mut architecture = Architecture::read(dir)?;
+    architecture.recipe.key_centers |= prepared.is_some();
     let weights = Weights::open(dir)?;
     let located = weights.locate(&architecture)?;
     let (tokenizer, self_test) = hf::tokenizer::read(dir, architecture.recipe.vocab_size)
         .map_err(|source| Error::Tokenizer { path: dir.to_owned(), source })?
         .unzip();
     let chat_template = hf::chat_template(dir)?;
-    let metadata = metadata(&architecture, &located, quant, hf::sampling(dir)?);
+    let metadata = metadata(&architecture, &located, quant, prepared, hf::sampling(dir)?);
 
     let small = Small {
         tokenizer: tokenizer.as_deref(),
@@ -54,13 +119,26 @@ pub fn convert(
         metadata: &metadata,
     };
     let ours = |kind: FormatErrorKind| Error::internal(out, kind.to_string());
-    let layout = Layout::new(&architecture.recipe, quant, &small.sizes()).map_err(ours)?;
+    let encoding = |role, layer| {
+        let prepared = prepared.and_then(|prepared| prepared.encoding(role, layer));
+        prepared.unwrap_or(quant.encoding())
+    };
+    let layout = Layout::new(&architecture.recipe, encoding, &small.sizes()).map_err(ours)?;
     let mut output = Output::create(out, layout.file_len())?;
-    let tally = write(&mut output, &architecture, &located, quant, &layout, &small, progress)?;
+    let source = Weighed { architecture: &architecture, located: &located, quant, prepared };
+    let tally = write(&mut output, &source, &layout, &small, progress)?;
 
     check(&output, out, progress)?;
     output.commit()?;
     Ok(tally.report(out, quant, layout.file_len(), layout.weight_bytes(), self_test))
+}
+
+/// Where the weights come from.
+struct Weighed<'a> {
+    architecture: &'a Architecture,
+    located: &'a [Located<'a>],
+    quant: Quant,
+    prepared: Option<&'a Prepared>,
 }
 
 /// The sections behind the weights: small enough to be in memory.
@@ -90,9 +168,7 @@ impl Small<'_> {
 /// Writes the whole file, the header last: before that it is no valid model.
 fn write(
     output: &mut Output,
-    architecture: &Architecture,
-    located: &[Located<'_>],
-    quant: Quant,
+    source: &Weighed<'_>,
     layout: &Layout,
     small: &Small<'_>,
     progress: &dyn Progress,
@@ -106,7 +182,7 @@ fn write(
         output.write(&vec![0; (section.offset - position) as usize])?;
         let crc = match section.kind {
             Kind::Recipe | Kind::Tensors => {
-                let bytes = layout.encode(section.kind, &architecture.recipe);
+                let bytes = layout.encode(section.kind, &source.architecture.recipe);
                 let bytes = bytes.map_err(|kind| ours(output.temporary(), kind))?;
                 output.write(&bytes)?;
                 crc32c(&bytes)
@@ -114,17 +190,9 @@ fn write(
             Kind::Weights => {
                 let mut sink = Sink { output: &mut *output, crc: Crc32c::default(), position: 0 };
                 progress.start("converting", section.len);
-                for (tensor, entry) in located.iter().zip(layout.entries()) {
+                for (tensor, entry) in source.located.iter().zip(layout.entries()) {
                     sink.pad(entry.offset)?;
-                    tensors::write(
-                        &mut sink,
-                        tensor,
-                        entry,
-                        architecture,
-                        quant,
-                        &mut tally,
-                        progress,
-                    )?;
+                    tensors::write(&mut sink, tensor, entry, source, &mut tally, progress)?;
                 }
                 progress.finish();
                 sink.crc.finish()
@@ -179,6 +247,7 @@ fn metadata(
     architecture: &Architecture,
     located: &[Located<'_>],
     quant: Quant,
+    prepared: Option<&Prepared>,
     sampling: serde_json::Map<String, serde_json::Value>,
 ) -> String {
     let mut dtypes: Vec<_> =
@@ -192,6 +261,9 @@ fn metadata(
         "source_dtype": dtypes.join("+"),
         "converter": concat!("acorn ", env!("CARGO_PKG_VERSION")),
     });
+    for (name, fact) in prepared.iter().flat_map(|prepared| &prepared.facts) {
+        facts[name] = fact.clone();
+    }
     if let Some(theta) = architecture.rope_theta {
         facts["rope_theta"] = theta.into();
     }

@@ -6,6 +6,7 @@ use acorn_core::format::encoding::Encoding;
 use acorn_core::format::tensor_table::{Entry, Role};
 use serde::Serialize;
 
+use super::Quality;
 use crate::hf::tokenizer::SelfTest;
 use crate::quantize::{Distance, Quant};
 use crate::summary::{bpw, parameters};
@@ -18,7 +19,7 @@ pub struct Report {
     /// Its length.
     pub file_bytes: u64,
     /// How matrices are stored.
-    pub quantization: &'static str,
+    pub quantization: String,
     /// Tensors in the file.
     pub tensors: u64,
     /// Trained numbers.
@@ -35,6 +36,8 @@ pub struct Report {
     pub encodings: Vec<EncodingReport>,
     /// What the tokenizer's self-test found; absent without a tokenizer.
     pub tokenizer_self_test: Option<SelfTest>,
+    /// How good the model still is, if that was asked for.
+    pub quality: Option<Quality>,
 }
 
 /// The figures of all tensors of one encoding.
@@ -111,7 +114,7 @@ impl Tally {
         Report {
             output: out.display().to_string(),
             file_bytes,
-            quantization: quant.name(),
+            quantization: quant.name().to_owned(),
             tensors: self.0.iter().map(|line| line.tensors).sum(),
             parameters,
             weight_bytes,
@@ -120,6 +123,7 @@ impl Tally {
             worst_tensor: worst.map_or_else(String::new, |line| line.worst_tensor.clone()),
             encodings: self.0,
             tokenizer_self_test,
+            quality: None,
         }
     }
 }

@@ -6,10 +6,10 @@ use std::thread;
 use acorn_core::format::encoding::{self, BAND_ROWS, Encoding};
 use acorn_core::format::tensor_table::Entry;
 
-use super::Sink;
 use super::report::Tally;
+use super::{Sink, Weighed};
 use crate::error::Error;
-use crate::hf::{Architecture, Dtype, Located, Stored};
+use crate::hf::{Dtype, Located, Stored};
 use crate::progress::Progress;
 use crate::quantize::{self, Distance, Quant};
 
@@ -24,14 +24,22 @@ pub(super) fn write(
     sink: &mut Sink<'_>,
     tensor: &Located<'_>,
     entry: &Entry,
-    architecture: &Architecture,
-    quant: Quant,
+    source: &Weighed<'_>,
     tally: &mut Tally,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
+    let prepared = source.prepared.and_then(|prepared| prepared.get(tensor.role, tensor.layer));
+    if let Some(prepared) = prepared {
+        sink.write(&prepared.bytes)?;
+        progress.advance(entry.len);
+        let stored = tensor.stored.as_ref();
+        let name = stored.map_or(tensor.role.name(), |stored| &stored.name);
+        tally.count(tensor.role, name, prepared.encoding, entry, prepared.distance);
+        return Ok(());
+    }
     let (name, encoding, distance) = match &tensor.stored {
         None => {
-            let turns = architecture.rotary.iter().flat_map(|turn| turn.to_le_bytes());
+            let turns = source.architecture.rotary.iter().flat_map(|turn| turn.to_le_bytes());
             sink.write(&turns.collect::<Vec<u8>>())?;
             progress.advance(entry.len);
             (tensor.role.name(), Encoding::Turns, Distance::default())
@@ -42,8 +50,8 @@ pub(super) fn write(
             (stored.name.as_str(), Encoding::Vector, Distance::default())
         }
         Some(stored) => {
-            let distance = write_matrix(sink, stored, entry, quant, progress)?;
-            (stored.name.as_str(), quant.encoding(), distance)
+            let distance = write_matrix(sink, stored, entry, source.quant, progress)?;
+            (stored.name.as_str(), source.quant.encoding(), distance)
         }
     };
     tally.count(tensor.role, name, encoding, entry, distance);

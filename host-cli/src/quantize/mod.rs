@@ -3,8 +3,19 @@
 //! Row by row, without calibration: each row is quantized alone, so bands can be done in any order
 //! by any number of threads and give the same bytes.
 
+pub mod budget;
+pub mod calibrate;
+mod gptq;
+mod gptq8;
+mod key_center;
+mod layer;
+mod linalg;
+mod objective;
+mod parallel;
 mod q4;
 mod q8;
+pub mod quality;
+pub mod sequence;
 
 use acorn_core::format::encoding::{self, BAND_ROWS, Encoding};
 

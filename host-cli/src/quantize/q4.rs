@@ -20,21 +20,26 @@ const REACH: f32 = 640.0;
 /// A quantized row.
 #[derive(Debug)]
 pub(super) struct Row {
-    nibbles: Vec<u8>,
-    sub_scales: Vec<u8>,
-    zeros: Vec<i8>,
-    scale: f32,
+    pub(super) nibbles: Vec<u8>,
+    pub(super) sub_scales: Vec<u8>,
+    pub(super) zeros: Vec<i8>,
+    pub(super) scale: f32,
 }
 
 impl Row {
+    /// A row of zeros.
+    pub(super) fn zero(len: usize) -> Self {
+        Self {
+            nibbles: vec![8; len],
+            sub_scales: vec![1; len / BLOCK],
+            zeros: vec![0; len / BLOCK],
+            scale: 0.0,
+        }
+    }
+
     /// Quantizes a row whose length is a multiple of [`BLOCK`].
     pub(super) fn new(row: &[f32]) -> Self {
-        let mut best = Self {
-            nibbles: vec![8; row.len()],
-            sub_scales: vec![1; row.len() / BLOCK],
-            zeros: vec![0; row.len() / BLOCK],
-            scale: 0.0,
-        };
+        let mut best = Self::zero(row.len());
         let blocks = row.as_chunks::<BLOCK>().0;
         let largest = absolute_max(row);
         // In units of the largest weight no square overflows.

@@ -3,6 +3,7 @@
 #[path = "../common/folder.rs"]
 mod folder;
 
+mod calibrated;
 mod damage;
 mod gpt2;
 mod refusals;
