@@ -4,8 +4,7 @@ One command gives one object, {"action":"set","device":"light","room":"kitchen",
 {"do":[{...},{...}]}; what is no command gives {"action":"none"}. Each draw carries its phrasing: the sentence before values
 are filled in. A phrasing is held out by its hash, and so is an answer's combination of values (where there is one: three
 values, or two with a number among them). Training draws know neither; held-out draws have both held out (answers without a
-combination, like a scene's: the phrasing). Fixed sayings without any choice in them ("brr") are never held out, since
-nothing could be learned about them.
+combination, like a scene's: the phrasing). Fixed sayings ("brr") are never held out: nothing could be learned about them.
 
 example: python tools/train/home_data.py --count 20
 """
@@ -258,7 +257,7 @@ def combination(answer):
 
 def agrees(side, phrasing, holdable, answers):
     """Whether a draw belongs to the side: 'train' has nothing held out, 'held' has everything held out that can be."""
-    template = holdable and held(phrasing, HELD_PHRASINGS, "p")
+    template = holdable and held(phrasing, HELD_PHRASINGS, "p") and (side == "train" or phrasing not in FIXED)
     combos = [held(write([a]), HELD_ANSWERS, "a") for a in answers if combination(a)]
     return template and all(combos) if side == "held" else not template and not any(combos)
 
@@ -400,6 +399,7 @@ def starts_timed(words):
     return bool(re.match(r"(at|in|for|until|till|after|when|tomorrow|every|on|wait)\b", words))
 
 
+FIXED = {p for patterns in [g.NONE, *([*i.do, *i.say] for i in ALL)] for p in patterns if not re.search(r"[(\[]|{obj}", p)}
 TYPOS = "qwertyuiop asdfghjkl zxcvbnm"
 WORDS = NUMBERS | set(re.findall(r"[a-z]+", " ".join(  # every word that a command may have
     [p for i in g.INTENTS for p in [*i.do, *i.say]] + g.NONE + WHEN + JOINS + POLITE + OPENERS + CONTEXT + CLOSERS + g.BITS

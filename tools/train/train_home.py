@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import random
 import re
+import shutil
 import sys
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 import evaluate_home
@@ -276,10 +278,10 @@ def plain(text):
     return text.lower().rstrip(".!?").strip()
 
 
-def write_held_out(path, count, seed):
-    """Draw held-out examples with distinct texts and phrasings, and write them; returns them."""
+def write_held_out(path, count):
+    """Draw held-out examples with distinct texts, the same ones always, and write them; returns them."""
     examples, texts, phrasings = [], set(), Counter()
-    for text, answer, phrasing in home_data.samples(seed, "held"):
+    for text, answer, phrasing in home_data.samples(1, "held"):
         if plain(text) not in texts and phrasings[phrasing] < 3:
             texts.add(plain(text))
             phrasings[phrasing] += 1
@@ -300,8 +302,9 @@ def handwritten_texts(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=MODELS / "home", help="the model folder")
+    parser.add_argument("--start", type=Path, help="go on from this folder's weights (give another --seed, --out and --curve)")
     parser.add_argument("--curve", type=Path, default=HERE / "home_curve.png")
-    parser.add_argument("--steps", type=int, default=8000, help="a multiple of 100")
+    parser.add_argument("--steps", type=int, default=7800, help="a multiple of 100")
     parser.add_argument("--batch", type=int, default=128, help="examples in a step")
     parser.add_argument("--rate", type=float, default=0.02, help="Muon's highest learning rate; AdamW takes 0.3 of it")
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay of the matrices")
@@ -315,13 +318,17 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    held_out = write_held_out(args.out / "heldout.jsonl", args.held_out, args.seed)
+    held_out = write_held_out(args.out / "heldout.jsonl", args.held_out)
     handwritten = handwritten_texts(MODELS / "home")
     kept_out = handwritten | {plain(text) for text, _, _ in held_out}
     path = args.out / "tokenizer.json"
-    write_json(path, tokenizer_json(itertools.islice(home_data.samples(args.seed, "train"), 20_000)), None)
-    encode = encoder(Tokenizer.from_file(str(path)))
     model = Llama(CONFIG)
+    if args.start:
+        shutil.copyfile(need(args.start / "tokenizer.json"), path)
+        model.load_state_dict(load_file(args.start / "model.safetensors"))
+    else:
+        write_json(path, tokenizer_json(itertools.islice(home_data.samples(args.seed, "train"), 20_000)), None)
+    encode = encoder(Tokenizer.from_file(str(path)))
     measured_on = encode(held_out)
     lengths = [(len(p), len(a)) for p, a in measured_on]
     print(f"home: {sum(p.numel() for p in model.parameters()):,} parameters; {sum(p for p, _ in lengths) / len(lengths):.1f} tokens a "
