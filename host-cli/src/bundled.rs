@@ -36,12 +36,20 @@ macro_rules! folder {
 }
 
 /// All bundled models; the first is the default.
-pub static MODELS: [Bundled; 1] = [Bundled {
-    name: "home",
-    about: "turns an English household command into a JSON object",
-    example: "turn the kitchen lights down to thirty percent",
-    files: folder!("home"),
-}];
+pub static MODELS: [Bundled; 2] = [
+    Bundled {
+        name: "home",
+        about: "turns an English household command into a JSON object",
+        example: "turn the kitchen lights down to thirty percent",
+        files: folder!("home"),
+    },
+    Bundled {
+        name: "bard",
+        about: "goes on in the manner of Shakespeare's plays",
+        example: "ROMEO:",
+        files: folder!("bard"),
+    },
+];
 
 /// The bundled model of that name.
 pub fn find(name: &str) -> Option<&'static Bundled> {

@@ -128,7 +128,7 @@ pub struct Greedy {
     pub margins: Vec<f64>,
 }
 
-/// The 64 tokens of a reference, and its logits [64, vocab_size].
+/// The tokens of a reference, and its logits [tokens, vocab_size].
 pub fn reference_logits(name: &str) -> (Vec<u32>, Vec<Vec<f32>>) {
     let path = fixtures().join("reference").join(format!("{name}.logits.npy"));
     let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -40,12 +40,14 @@ def load_model(folder):
 
 
 def to_true_double(model):
-    """Turn a Llama model into float64 throughout.
+    """Turn a Llama or GPT-2 model into float64 throughout.
 
-    `model.double()` alone is not enough: transformers drops to float32 inside RMSNorm and for the RoPE angles.
+    For Llama `model.double()` alone is not enough: transformers drops to float32 inside RMSNorm and for the RoPE angles.
     """
+    if model.config.model_type == "gpt2":
+        return model.double()
     if model.config.model_type != "llama":
-        sys.exit(f"float64 is written for llama only, not {model.config.model_type}")
+        sys.exit(f"float64 is written for llama and gpt2 only, not {model.config.model_type}")
     if model.config.rope_parameters["rope_type"] != "default":
         sys.exit("float64 is written for unscaled RoPE only")
     model.double()

@@ -1,4 +1,4 @@
-"""What the training scripts share: paths, BPE training, the optimizer's loop parts, model folders, the curve's PNG."""
+"""What the training scripts share: paths, BPE training, the learning rate, model folders, the curve's PNG."""
 
 import json
 import math
@@ -48,30 +48,12 @@ def train_bpe(texts, pre_tokenizer, vocab_size, alphabet=()):
     return letters, merged, merges
 
 
-def optimizer_of(model, rate, decay):
-    """AdamW that decays matrices only: norms, biases and their like keep their size."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    rest = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
-
-
-def rate_at(step, steps, peak, warmup=200):
+def rate_at(step, steps, peak, warmup=100):
     """Learning rate of a step: linear warm-up, then a cosine down to a fiftieth of the peak."""
     if step < warmup:
         return peak * (step + 1) / warmup
     along = (step - warmup) / max(1, steps - warmup)
     return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * along)))
-
-
-def update(model, optimizer, loss, rate):
-    """One optimizer step at this learning rate, gradients clipped to norm 1."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
 
 
 def round_to_f16(model):

@@ -4,8 +4,7 @@ One command gives one object, {"action":"set","device":"light","room":"kitchen",
 {"do":[{...},{...}]}; what is no command gives {"action":"none"}. Each draw carries its phrasing: the sentence before values
 are filled in. A phrasing is held out by its hash, and so is an answer's combination of values (where there is one: three
 values, or two with a number among them). Training draws know neither; held-out draws have both held out (answers without a
-combination, like a scene's: the phrasing). Fixed sayings without any choice in them ("brr") are never held out, since
-nothing could be learned about them.
+combination, like a scene's: the phrasing). Fixed sayings ("brr") are never held out: nothing could be learned about them.
 
 example: python tools/train/home_data.py --count 20
 """
@@ -22,6 +21,8 @@ from home_values import NUMBERS, clock, degrees, percent, span, spoken, tomorrow
 HELD_PHRASINGS, HELD_ANSWERS = 12, 10  # percent
 CHOICE = re.compile(r"\(([^()\[\]]*)\)|\[([^()\[\]]*)\]")
 SLOT = re.compile(r"\{([a-z0-9]+)\}")
+BARE_LATER = re.compile(r"(and|also|with|as|of|plus|,) +\{dev\}(?! \{in)")  # a later device without article and room
+THING_FIRST = re.compile(r"(the|my|our|all|every|each|both|[{])")  # a phrasing that starts with a thing: "the fan to 30"
 MACROS = {"{exc}": g.EXCEPT, "({cold})": f"({g.COLD})", "({hot})": f"({g.HOT})", "({dark})": f"({g.DARK})",
           "({bright})": f"({g.BRIGHT})", "{security}": "(" + "|".join(g.DEVICES["security"]) + ")",
           "{tv}": "(the tv|the telly|the television)"}
@@ -62,7 +63,7 @@ POLITE = [
 ]
 OPENERS = ["hey", "ok", "okay", "so", "well", "um", "uh", "oh", "hey acorn,", "acorn,", "computer,", "house,", "hi,", "right,", "alright,", "yo", "actually", "and", "now", "hello,", "listen,", "hmm,"]
 CONTEXT = ["the baby is sleeping", "the kids are asleep", "my mother is coming", "it's late", "it's getting late", "i'm cooking", "we have guests", "i'm expecting a visitor", "my hands are full", "i'm in the shower", "i have a headache", "the dog is barking",
-           "it's a nice day", "i'm working", "we're done here", "i just got a call", "i'm on the phone", "it's monday again", "grandma is here", "the neighbours are complaining", "we're having lunch", "i'm tired", "it's raining outside", "i can't get up right now"]
+           "it's a nice day", "i'm in a meeting", "we're done here", "i just got a call", "i'm on the phone", "it's monday again", "grandma is here", "the neighbours are complaining", "we're having lunch", "i'm tired", "it's raining outside", "i can't get up right now"]
 CLOSERS = ["thanks", "thank you", "my friend", "dear", "ok", "okay", "buddy", "cheers", "you know", "or something", "today", "honey"]
 
 
@@ -256,7 +257,7 @@ def combination(answer):
 
 def agrees(side, phrasing, holdable, answers):
     """Whether a draw belongs to the side: 'train' has nothing held out, 'held' has everything held out that can be."""
-    template = holdable and held(phrasing, HELD_PHRASINGS, "p")
+    template = holdable and held(phrasing, HELD_PHRASINGS, "p") and (side == "train" or phrasing not in FIXED)
     combos = [held(write([a]), HELD_ANSWERS, "a") for a in answers if combination(a)]
     return template and all(combos) if side == "held" else not template and not any(combos)
 
@@ -315,9 +316,10 @@ def paired(rng):
     while True:
         draw = Draw(rng)
         filled, words = draw.fill(phrasing, devices)
-        # A last room behind a roomless first object would be anyone's guess; so would the same thing twice.
+        # Anyone's guess: a last room behind a roomless first object, "the kitchen light and fan", the same thing twice.
         rooms = ["room" in o for o in draw.objects]
         if len(draw.objects) == count and len({json.dumps(o) for o in draw.objects}) == count and (rooms[0] or not any(rooms)) \
+                and not (rooms[0] and BARE_LATER.search(filled)) \
                 and not any("except" in o or o.get("device") == "all" for o in draw.objects):
             break
     own = draw.levels if len(draw.levels) == count else draw.levels * count or [("room", None)] * count
@@ -380,6 +382,9 @@ def several(rng, side):
     parts.sort(key=lambda p: p[3][0]["action"] == "schedule")
     if sum(p[3][0]["action"] == "schedule" for p in parts) > 1 or parts[-1][3][0]["action"] == "schedule" and not starts_timed(parts[-1][2]):
         return several(rng, side)
+    # "dim the light and the fan to 30": a thing behind an order would be one more thing of that order.
+    if any(p[4] and not q[4] and THING_FIRST.match(q[0].strip()) for p, q in zip(parts, parts[1:])):
+        return several(rng, side)
     join = rng.choice(JOINS)
     phrasing, words = parts[-1][0], parts[-1][2]
     for part in reversed(parts[:-1]):
@@ -394,7 +399,12 @@ def starts_timed(words):
     return bool(re.match(r"(at|in|for|until|till|after|when|tomorrow|every|on|wait)\b", words))
 
 
+FIXED = {p for patterns in [g.NONE, *([*i.do, *i.say] for i in ALL)] for p in patterns if not re.search(r"[(\[]|{obj}", p)}
 TYPOS = "qwertyuiop asdfghjkl zxcvbnm"
+WORDS = NUMBERS | set(re.findall(r"[a-z]+", " ".join(  # every word that a command may have
+    [p for i in g.INTENTS for p in [*i.do, *i.say]] + g.NONE + WHEN + JOINS + POLITE + OPENERS + CONTEXT + CLOSERS + g.BITS
+    + [n[1] for n in g.NOUNS] + [g.EXCEPT, g.COLD, g.HOT, g.DARK, g.BRIGHT] + [w for table in (
+        g.DEVICES, g.ROOMS, g.MODIFIERS, g.COLORS, g.GENRES, g.DAYS, g.NONE_WORDS, g.DOORS, SUN) for words in table.values() for w in words])))
 
 
 def typo(rng, word):
@@ -411,8 +421,12 @@ def typo(rng, word):
     return word[:i] + TYPOS[max(0, at - 1)].strip() + word[i + 1:]
 
 
-def noise(rng, text, imperative):
-    """Politeness, filler words, lost articles, contractions, typos, case and punctuation."""
+def noise(rng, text, imperative, shouted):
+    """Politeness, filler words, lost articles, contractions, typos, case (`shouted`: share of capitals) and punctuation.
+
+    No slip makes another sentence of it: one or two words keep their article ("the lights" is no order, "lights" is), as does
+    a later thing of a list ("the kitchen light and the fan"), and no typo gives a word that the grammar knows.
+    """
     if imperative and rng.random() < 0.35:
         text = rng.choice(POLITE).replace("{c}", text)
     if imperative and rng.random() < 0.04:
@@ -424,24 +438,25 @@ def noise(rng, text, imperative):
     for short, long in (("it's", "it is"), ("i'm", "i am"), ("don't", "do not"), ("what's", "what is"), ("i'd", "i would"), ("we're", "we are"), ("isn't", "is not"), ("let's", "let us")):
         if short in text and rng.random() < 0.3:
             text = text.replace(short, long if rng.random() < 0.5 else short.replace("'", rng.choice(["", "’"])))
-    if rng.random() < 0.1:
-        text = re.sub(r"\b(the|my|a) ", lambda m: "" if rng.random() < 0.8 else m[0], text)
+    if rng.random() < 0.1 and text.count(" ") > 1:
+        text = re.sub(r"(?<!and )(?<!, )\b(the|my|a) ", lambda m: "" if rng.random() < 0.8 else m[0], text)
     if rng.random() < 0.01:
         text = re.sub(r"\boff\b", "of", text)
     if rng.random() < 0.14:
         words = text.split(" ")
         at = rng.randrange(len(words))
         if len(words[at]) > 3 and words[at].isalpha() and words[at] not in NUMBERS and words[at] != "down":
-            words[at] = typo(rng, words[at])
+            slip = typo(rng, words[at])
+            words[at] = words[at] if slip in WORDS else slip
         text = " ".join(words)
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"\bi\b", "I", text) if rng.random() < 0.5 else text
     case = rng.random()
     if case < 0.35:
         text = text[0].upper() + text[1:]
-    elif case < 0.38:
+    elif case < 0.35 + shouted:
         text = text.upper()
-    elif case < 0.39:
+    elif case < 0.36 + shouted:
         text = text.title()
     if rng.random() < 0.3:
         text += rng.choice([".", ".", "!", "?", "...", "!!"])
@@ -449,18 +464,19 @@ def noise(rng, text, imperative):
 
 
 def sample(rng, side):
-    """One example of the side: (text, json, phrasing)."""
+    """One example of the side: (text, json, phrasing). Training has more of what is hard: joined and shouted commands."""
+    joined, shouted = (0.16, 0.07) if side == "train" else (0.1, 0.03)
     kind = rng.random()
-    if kind < 0.1:
+    if kind < joined:
         drawn = several(rng, side)
     else:
-        make = paired if kind < 0.15 else shared_place if kind < 0.17 else scheduled if kind < 0.29 else none if kind < 0.41 else single
-        drawn = one(rng, side, make)
-    return noise(rng, drawn[2], drawn[4]), write(drawn[3]), drawn[0]
+        makes = (paired, shared_place, scheduled, none, single)
+        drawn = one(rng, side, rng.choices(makes, (5, 2, 12, 12, 59))[0])
+    return noise(rng, drawn[2], drawn[4], shouted), write(drawn[3]), drawn[0]
 
 
 def samples(seed, side):
-    """Examples without end, the same for the same seed."""
+    """Examples without end, the same for the same seed (a number or a text)."""
     rng = random.Random(f"{side}{seed}")
     while True:
         yield sample(rng, side)

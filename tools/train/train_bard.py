@@ -16,8 +16,8 @@ import torch
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from common import (HERE, MODELS, SHARED, added, need, optimizer_of, plot_curve, rate_at, round_to_f16, save_folder,
-                    train_bpe, update, write_json)
+from common import HERE, MODELS, SHARED, added, need, plot_curve, rate_at, round_to_f16, save_folder, train_bpe, write_json
+from muon import Muon
 
 CONTEXT, VOCAB = 256, 1024
 END = "<|endoftext|>"
@@ -25,7 +25,7 @@ CONFIG = {
     "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_embd": 128, "n_layer": 4, "n_head": 4, "n_inner": None,
     "n_positions": CONTEXT, "n_ctx": CONTEXT, "vocab_size": VOCAB, "activation_function": "gelu_new",
     "layer_norm_epsilon": 1e-5, "scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
-    "reorder_and_upcast_attn": False, "tie_word_embeddings": True, "embd_pdrop": 0.1, "attn_pdrop": 0.1,
+    "reorder_and_upcast_attn": False, "tie_word_embeddings": True, "embd_pdrop": 0.1, "attn_pdrop": 0.0,
     "resid_pdrop": 0.1, "bos_token_id": VOCAB - 1, "eos_token_id": VOCAB - 1, "torch_dtype": "float16",
 }
 
@@ -71,21 +71,33 @@ def held_out_loss(model, ids):
     return total / count
 
 
+def optimizers_of(model, decay):
+    """[(optimizer, its share of the learning rate)]: Muon for the layers' matrices, AdamW for embeddings, norms and biases."""
+    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and ".h." in n]
+    rest = [p for n, p in model.named_parameters() if p.dim() < 2 or ".h." not in n]
+    return [(Muon(matrices, lr=0, decay=decay), 1.0), (torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0), 0.15)]
+
+
 def train(model, ids, held_out, args):
     """Train on random windows; the model ends up with its best weights. Returns the two curves."""
     generator = torch.Generator().manual_seed(args.seed)
-    optimizer = optimizer_of(model, args.rate, args.decay)
+    optimizers = optimizers_of(model, args.decay)
     training, measured, recent, best = [], [], [], (math.inf, None)
     began = time.time()
     for step in range(1, args.steps + 1):
         starts = torch.randint(len(ids) - CONTEXT, (args.batch, 1), generator=generator)
         window = ids[starts + torch.arange(CONTEXT)]
         loss = model(window, labels=window).loss
-        update(model, optimizer, loss, rate_at(step, args.steps, args.rate))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer, share in optimizers:
+            optimizer.param_groups[0]["lr"] = share * rate_at(step, args.steps, args.rate)
+            optimizer.step()
+            optimizer.zero_grad()
         recent = recent[-49:] + [loss.item()]
         if step % 50 == 0 or step == args.steps:
             training.append((step, sum(recent) / len(recent)))
-        if step % 250 == 0 or step == args.steps:
+        if step % 150 == 0 or step == args.steps:
             measured.append((step, held_out_loss(model, held_out)))
             print(f"  step {step:5} training {training[-1][1]:.4f} held-out {measured[-1][1]:.4f} "
                   f"{time.time() - began:.0f} s", flush=True)
@@ -109,10 +121,10 @@ def main():
     parser.add_argument("--text", type=Path, default=SHARED / "text" / "tinyshakespeare.txt")
     parser.add_argument("--out", type=Path, default=MODELS / "bard", help="the model folder")
     parser.add_argument("--curve", type=Path, default=HERE / "bard_curve.png")
-    parser.add_argument("--steps", type=int, default=3200)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=8, help="windows of 256 tokens in a step")
-    parser.add_argument("--rate", type=float, default=3e-3, help="the highest learning rate")
-    parser.add_argument("--decay", type=float, default=0.1, help="weight decay of the matrices")
+    parser.add_argument("--rate", type=float, default=0.02, help="Muon's highest learning rate; AdamW takes 0.15 of it")
+    parser.add_argument("--decay", type=float, default=0.02, help="weight decay of the matrices")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()

@@ -8,20 +8,27 @@ example: python tools/train/train_home.py
 """
 
 import argparse
+import itertools
 import json
+import multiprocessing
 import random
 import re
+import shutil
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Regex, Tokenizer, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM
 
+import evaluate_home
 import home_data
-from common import (HERE, MODELS, added, need, plot_curve, rate_at, round_to_f16, save_folder, train_bpe, write_json)
+from common import HERE, MODELS, added, need, plot_curve, round_to_f16, save_folder, train_bpe, write_json
+from llama import Llama
+from muon import Muon
 
 CONTEXT, VOCAB = 256, 1024
 BOS, EOS, JSON = 1, 2, 3
@@ -105,74 +112,129 @@ def batches(encoded, size, rng):
     rng.shuffle(cuts)
     for cut in cuts:
         width = max(len(p) + len(a) for p, a in cut)
-        ids = torch.full((len(cut), width), EOS)
-        labels = torch.full((len(cut), width), -100)
-        for row, (prompt, answer) in enumerate(cut):
-            end = len(prompt) + len(answer)
-            ids[row, :end] = torch.tensor(prompt + answer)
-            labels[row, len(prompt):end] = torch.tensor(answer)
-        yield ids, labels
-
-
-def answer_loss(model, ids, labels):
-    """Cross-entropy of the answers; the head runs on their positions only."""
-    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
-    wanted = labels[:, 1:]
-    at = wanted >= 0
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden[at]), wanted[at])
+        rows = [p + a + [EOS] * (width - len(p) - len(a)) for p, a in cut]
+        labels = [[-100] * len(p) + a + [-100] * (width - len(p) - len(a)) for p, a in cut]
+        yield torch.tensor(rows), torch.tensor(labels)
 
 
 @torch.no_grad()
 def held_out_loss(model, encoded):
-    """Mean loss in nats per answer token."""
-    model.eval()
+    """Mean loss in nats per answer token, in float32."""
     total = count = 0
     for ids, labels in batches(encoded, 50, random.Random(0)):
         n = (labels >= 0).sum().item()
-        total, count = total + answer_loss(model, ids, labels).item() * n, count + n
-    model.train()
+        total, count = total + answer_loss(model, model.model, ids, labels).item() * n, count + n
     return total / count
 
 
-def optimizers_of(model, decay):
-    """[(optimizer, its share of the learning rate)]: Muon for the layers' matrices, AdamW for embeddings and norms."""
-    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n]
-    rest = [p for n, p in model.named_parameters() if p.dim() < 2 or "embed" in n]
-    muon = torch.optim.Muon(matrices, lr=0.01, momentum=0.95, weight_decay=decay, adjust_lr_fn="original")
-    return [(muon, 1.0), (torch.optim.AdamW(rest, lr=0.003, betas=(0.9, 0.98), weight_decay=0.0), 0.3)]
+def answer_loss(model, body, ids, labels):
+    """Cross-entropy of the answers, whose positions alone go through the head; `body` is the model's, compiled or not."""
+    hidden = body(ids)[:, :-1]
+    wanted = labels[:, 1:]
+    at = wanted >= 0
+    return torch.nn.functional.cross_entropy(model.head(hidden[at]).float(), wanted[at])
 
 
-def train(model, encode, stream, held_out, args, seen):
-    """Train on fresh examples throughout; returns the two curves. `seen` keeps what the checks at the end need."""
-    optimizers = optimizers_of(model, args.decay)
+class Chunks:
+    """Encoded training examples, drawn by a second process ahead of time: chunk after chunk, each with its own seed."""
+
+    def __init__(self, seed, size, tokenizer, kept_out):
+        self.seed, self.size, self.number = seed, size, 0
+        self.pool = multiprocessing.get_context("spawn").Pool(1, prepare_worker, (tokenizer, kept_out))
+        self.ahead = [self.ask(), self.ask()]
+
+    def ask(self):
+        self.number += 1
+        return self.pool.apply_async(draw_chunk, (f"{self.seed}.{self.number}", self.size))
+
+    def next(self):
+        """(examples, the same encoded)"""
+        self.ahead.append(self.ask())
+        return self.ahead.pop(0).get()
+
+
+def prepare_worker(tokenizer, kept_out):
+    """What draw_chunk needs, once for its process."""
+    global worker
+    worker = encoder(Tokenizer.from_file(str(tokenizer))), kept_out
+
+
+def draw_chunk(seed, size):
+    """This many training examples and their ids; texts that are kept out are drawn anew."""
+    encode, kept_out = worker
+    stream = (e for e in home_data.samples(seed, "train") if plain(e[0]) not in kept_out)
+    examples = list(itertools.islice(stream, size))
+    return examples, encode(examples)
+
+
+def rate_at(step, args):
+    """The learning rate of a step: a short rise, a plain, and a straight line down to zero in the last part."""
+    return args.rate * min(1, (step + 1) / args.warmup, (args.steps - step) / (args.steps * args.cooldown))
+
+
+@contextmanager
+def jitter(matrices):
+    """Within, weights are off by what four bits per weight would make of them (blocks of 32 with a scale), at random."""
+    kept = [p.detach().clone() for p in matrices]
+    with torch.no_grad():
+        for p in matrices:
+            blocks = p.view(-1, 32)
+            blocks.add_(blocks.abs().amax(1, keepdim=True) / 7.5 * (torch.rand_like(blocks) - 0.5))
+    yield
+    with torch.no_grad():
+        for p, old in zip(matrices, kept):
+            p.copy_(old)
+
+
+def train(model, chunks, measured_on, probe, args, seen):
+    """Train on fresh examples throughout; returns the two curves. `seen` keeps what the checks at the end need.
+
+    A step takes two batches of different lengths. In bfloat16 where that is safe (autocast); the weights are float32.
+    """
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    hidden = [p for p in matrices if p is not model.model.embed_tokens.weight]
+    rest = [p for p in model.parameters() if p.dim() < 2] + [model.model.embed_tokens.weight]
+    muon = Muon(hidden, args.rate, args.decay)
+    adam = torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0)
+    body = torch.compile(model.model, dynamic=True)
     rng = random.Random(args.seed)
     training, measured, recent = [], [], []
     began, step = time.time(), 0
-    model.train()
     while step < args.steps:
-        chunk = [next(stream) for _ in range(args.batch * min(100, args.steps - step))]
-        seen.update(chunk)
-        for ids, labels in batches(encode(chunk), args.batch, rng):
-            loss = answer_loss(model, ids, labels)
-            rate = rate_at(step, args.steps, args.rate, args.warmup)
-            for optimizer, share in optimizers:
-                optimizer.param_groups[0]["lr"] = rate * share
-                optimizer.zero_grad()
-            loss.backward()
+        examples, encoded = chunks.next()
+        seen.update(examples)
+        pieces = batches(encoded, args.batch // 2, rng)
+        for pair in zip(pieces, pieces):
+            muon.param_groups[0]["lr"] = rate_at(step, args)
+            adam.param_groups[0]["lr"] = 0.3 * rate_at(step, args)
+            with jitter(matrices) if step > args.steps * (1 - args.jitter) else nullcontext():
+                for ids, labels in pair:
+                    with torch.autocast("cpu", torch.bfloat16):
+                        loss = answer_loss(model, body, ids, labels)
+                    (loss / 2).backward()
+                    recent = recent[-99:] + [loss.item()]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer, _ in optimizers:
+            for optimizer in (muon, adam):
                 optimizer.step()
+                optimizer.zero_grad()
             step += 1
-            recent = recent[-49:] + [loss.item()]
-            if step % 25 == 0 or step == args.steps:
+            if step % 50 == 0:
                 training.append((step, sum(recent) / len(recent)))
-            if step % 250 == 0 or step == args.steps:
-                measured.append((step, held_out_loss(model, held_out)))
-                print(f"  step {step:5} training {training[-1][1]:.4f} held-out {measured[-1][1]:.4f} "
-                      f"{time.time() - began:.0f} s", flush=True)
+            if step % 500 == 0 or step == args.steps:
                 save(args.out, model)
-    model.eval()
+                measured.append((step, held_out_loss(model, measured_on)))
+                print(f"  step {step:5} training {training[-1][1]:.4f} held-out {measured[-1][1]:.4f} exact "
+                      f"{probe(args.out):.1f} % {time.time() - began:.0f} s", flush=True)
     return training, measured
+
+
+def prober(held_out):
+    """A function from a folder to the percentage of exact answers to the first 300 held-out commands."""
+    def probe(folder):
+        given = evaluate_home.answers(*evaluate_home.load(folder), [text for text, _, _ in held_out[:300]])
+        return sum(g == answer for g, (_, answer, _) in zip(given, held_out)) / 3
+
+    return probe
 
 
 def save(folder, model):
@@ -216,10 +278,10 @@ def plain(text):
     return text.lower().rstrip(".!?").strip()
 
 
-def write_held_out(path, count, seed):
-    """Draw held-out examples with distinct texts and phrasings, and write them; returns them."""
+def write_held_out(path, count):
+    """Draw held-out examples with distinct texts, the same ones always, and write them; returns them."""
     examples, texts, phrasings = [], set(), Counter()
-    for text, answer, phrasing in home_data.samples(seed, "held"):
+    for text, answer, phrasing in home_data.samples(1, "held"):
         if plain(text) not in texts and phrasings[phrasing] < 3:
             texts.add(plain(text))
             phrasings[phrasing] += 1
@@ -240,34 +302,40 @@ def handwritten_texts(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=MODELS / "home", help="the model folder")
+    parser.add_argument("--start", type=Path, help="go on from this folder's weights (give another --seed, --out and --curve)")
     parser.add_argument("--curve", type=Path, default=HERE / "home_curve.png")
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--batch", type=int, default=64, help="examples in a step")
+    parser.add_argument("--steps", type=int, default=7800, help="a multiple of 100")
+    parser.add_argument("--batch", type=int, default=128, help="examples in a step")
     parser.add_argument("--rate", type=float, default=0.02, help="Muon's highest learning rate; AdamW takes 0.3 of it")
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay of the matrices")
     parser.add_argument("--warmup", type=int, default=100, help="steps")
-    parser.add_argument("--held-out", type=int, default=2400, help="number of held-out commands")
+    parser.add_argument("--cooldown", type=float, default=0.4, help="the last part of the steps, with a falling learning rate")
+    parser.add_argument("--jitter", type=float, default=0.15, help="the last part of the steps, with noise on the weights")
+    parser.add_argument("--held-out", type=int, default=2500, help="number of held-out commands")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    held_out = write_held_out(args.out / "heldout.jsonl", args.held_out, args.seed)
-    handwritten = handwritten_texts(args.out)
+    held_out = write_held_out(args.out / "heldout.jsonl", args.held_out)
+    handwritten = handwritten_texts(MODELS / "home")
     kept_out = handwritten | {plain(text) for text, _, _ in held_out}
-    stream = (e for e in home_data.samples(args.seed, "train") if plain(e[0]) not in kept_out)
-    first = [next(stream) for _ in range(20_000)]
-    write_json(args.out / "tokenizer.json", tokenizer_json(first), None)
-    tokenizer = Tokenizer.from_file(str(args.out / "tokenizer.json"))
-    encode = encoder(tokenizer)
-    model = LlamaForCausalLM(LlamaConfig(**CONFIG, initializer_range=0.02))
+    path = args.out / "tokenizer.json"
+    model = Llama(CONFIG)
+    if args.start:
+        shutil.copyfile(need(args.start / "tokenizer.json"), path)
+        model.load_state_dict(load_file(args.start / "model.safetensors"))
+    else:
+        write_json(path, tokenizer_json(itertools.islice(home_data.samples(args.seed, "train"), 20_000)), None)
+    encode = encoder(Tokenizer.from_file(str(path)))
     measured_on = encode(held_out)
     lengths = [(len(p), len(a)) for p, a in measured_on]
-    print(f"home: {model.num_parameters():,} parameters; {sum(p for p, _ in lengths) / len(lengths):.1f} tokens a prompt, "
-          f"{sum(a for _, a in lengths) / len(lengths):.1f} an answer, at most {max(p + a for p, a in lengths)} together", flush=True)
+    print(f"home: {sum(p.numel() for p in model.parameters()):,} parameters; {sum(p for p, _ in lengths) / len(lengths):.1f} tokens a "
+          f"prompt, {sum(a for _, a in lengths) / len(lengths):.1f} an answer, at most {max(p + a for p, a in lengths)} together", flush=True)
     seen = Seen()
-    training, measured = train(model, encode, stream, measured_on, args, seen)
+    chunks = Chunks(args.seed, 100 * args.batch, path, kept_out)
+    training, measured = train(model, chunks, measured_on, prober(held_out), args, seen)
     seen.check(held_out, handwritten)
     round_to_f16(model)
     print(f"float16 weights, held-out answers: loss {held_out_loss(model, measured_on):.4f} nats per token")
