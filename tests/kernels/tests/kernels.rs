@@ -146,6 +146,9 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 proptest! {
+    // There is no file to remember failures in where this is emulated.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn q8_is_exact((weights, x, tokens) in case(-127..=127)) {
         check(Encoding::Q8, &weights, &x, tokens);
