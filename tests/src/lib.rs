@@ -1,10 +1,6 @@
 //! What the tests share: where models and references lie, and an engine in a line.
 
-mod guarded;
-pub mod naive;
 pub mod tokenizers;
-
-pub use guarded::Guarded;
 
 use std::fs;
 use std::path::{Path, PathBuf};

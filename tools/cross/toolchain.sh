@@ -11,7 +11,8 @@
 # What it does goes to stderr. Its only line on stdout says what to build with:
 #
 #   toolchain=stable-x86_64-unknown-linux-gnu build-std=no
-#   toolchain=acorn-cross build-std=yes      (RUSTC_BOOTSTRAP=1 cargo +acorn-cross … -Zbuild-std=core)
+#   toolchain=acorn-cross build-std=yes      (RUSTC_BOOTSTRAP=1 cargo +acorn-cross … -Zbuild-std=core,
+#                                             or std,panic_unwind where there is an operating system)
 #
 # It fails if no way works. Environment:
 #   ACORN_CROSS_WAY     only this way: installed, rustup or debian

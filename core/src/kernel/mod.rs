@@ -6,8 +6,12 @@
 //! spells out. The elementwise loops are written once ([`elementwise`]) and compiled per instruction
 //! set: each operation is one IEEE operation wherever it runs, so vectors cannot change a bit.
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod aarch64;
 pub mod elementwise;
 pub mod scalar;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -77,8 +81,8 @@ impl<'a> Wide<'a> {
     }
 }
 
-/// The same for several bands and 16-bit activations [tokens, per_band · 4], into sums
-/// [bands, tokens]. In contract where no sum of |w·x| exceeds 2³¹ - 1.
+/// The same for several bands and 16-bit activations [tokens, per_band · 4] below 2¹⁴ in magnitude, into
+/// sums [bands, tokens]. In contract where no sum of |w·x| exceeds 2³¹ - 1.
 pub type DotQ8Wide = fn(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]);
 
 /// The loops of one instruction set.
@@ -102,7 +106,12 @@ pub struct Kernel {
 pub fn available() -> impl Iterator<Item = &'static Kernel> {
     #[cfg(target_arch = "x86_64")]
     let fast = x86_64::available();
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    let fast = aarch64::available();
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_endian = "little")
+    )))]
     let fast = core::iter::empty();
     fast.chain([&scalar::KERNEL])
 }

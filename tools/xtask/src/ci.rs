@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{firmware, instructions, links};
+use crate::{aarch64, firmware, instructions, links};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -20,6 +20,8 @@ pub(crate) enum Step {
     Doc,
     /// The core linked for microcontrollers: no heap, no panic, no recursion
     Firmware,
+    /// The kernels' tests on AArch64 processors, emulated
+    Aarch64,
     /// All tests
     Test,
     /// Instructions that the engine executes, against those recorded
@@ -44,6 +46,7 @@ impl Step {
             Self::Clippy => clippy(),
             Self::Doc => doc(),
             Self::Firmware => firmware::check(),
+            Self::Aarch64 => aarch64::check(),
             Self::Test => test(),
             Self::Instructions => instructions::check(),
         }

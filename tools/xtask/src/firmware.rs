@@ -4,16 +4,15 @@
 //! allocator, no way to panic, and no recursion; that is checked on the program itself, where no
 //! optimisation can hide anything any more.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use addr2line::Loader;
 
 use crate::command::{self, Result};
 use crate::elf::Image;
 use crate::symbols::{Concern, concern, readable};
+use crate::toolchain::Toolchain;
 
 /// The probe's manifest, from the repository's root.
 pub(crate) const MANIFEST: &str = "tools/firmware-probe/Cargo.toml";
@@ -24,11 +23,11 @@ const TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "thumbv8m.main-none-eabihf"
 
 /// Builds the probe for every target, and checks each.
 pub(crate) fn check() -> Result<String> {
-    let toolchain = Toolchain::find()?;
+    let toolchain = Toolchain::find(&TARGETS)?;
     let mut report = Report::default();
     for target in TARGETS {
         // One target's failure should not hide what is to say of the others.
-        match toolchain.build(target).and_then(|program| report.add(target, &program)) {
+        match build(&toolchain, target).and_then(|program| report.add(target, &program)) {
             Ok(()) => {}
             Err(message) => report.findings.push(format!("{target}: {message}")),
         }
@@ -36,47 +35,12 @@ pub(crate) fn check() -> Result<String> {
     report.finish()
 }
 
-/// What `tools/cross/toolchain.sh` says to build with.
-struct Toolchain {
-    name: String,
-    build_std: bool,
-}
-
-impl Toolchain {
-    fn find() -> Result<Self> {
-        let mut script = command::program("bash");
-        script.arg("tools/cross/toolchain.sh").args(TARGETS).stderr(Stdio::inherit());
-        println!("$ bash tools/cross/toolchain.sh {}", TARGETS.join(" "));
-        let output = script.output().map_err(|error| format!("cannot run bash: {error}"))?;
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let fields: BTreeMap<_, _> =
-            stdout.split_whitespace().filter_map(|word| word.split_once('=')).collect();
-        match (output.status.success(), fields.get("toolchain"), fields.get("build-std")) {
-            (true, Some(&name), Some(&build_std)) => {
-                Ok(Self { name: name.to_owned(), build_std: build_std == "yes" })
-            }
-            _ => Err(format!("no toolchain builds for {}", TARGETS.join(", "))),
-        }
-    }
-
-    /// Builds the probe; returns where the program is.
-    fn build(&self, target: &str) -> Result<PathBuf> {
-        let folder = command::target_dir().join("firmware");
-        let mut cargo = if self.name == "default" {
-            command::program("cargo")
-        } else {
-            let mut rustup = command::program("rustup");
-            rustup.args(["run", &self.name, "cargo"]);
-            rustup
-        };
-        cargo.args(["build", "--release", "--manifest-path", MANIFEST, "--target", target]);
-        cargo.arg("--target-dir").arg(&folder);
-        if self.build_std {
-            cargo.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=core");
-        }
-        command::run(cargo)?;
-        Ok(folder.join(target).join("release/firmware-probe"))
-    }
+/// Builds the probe; returns where the program is.
+fn build(toolchain: &Toolchain, target: &str) -> Result<PathBuf> {
+    let folder = command::target_dir().join("firmware");
+    let arguments = ["--release", "--manifest-path", MANIFEST];
+    command::run(toolchain.cargo("build", target, "core", &folder, &arguments))?;
+    Ok(folder.join(target).join("release/firmware-probe"))
 }
 
 /// Sizes and findings of all targets.

@@ -1,5 +1,6 @@
 //! What a developer runs: `cargo xtask ci` is every check, `cargo xtask STEP` one of them.
 
+mod aarch64;
 mod ci;
 mod command;
 mod elf;
@@ -10,6 +11,7 @@ mod peers;
 mod shapes;
 mod symbols;
 mod synth;
+mod toolchain;
 
 use std::process::ExitCode;
 

@@ -238,23 +238,7 @@ fn q4_tile<const T: usize>(
 
 #[target_feature(enable = "avx2")]
 fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    let cols = weights.per_band * 4;
-    if cols == 0 || tokens == 0 || x.len() < tokens * cols {
-        return;
-    }
-    for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens)) {
-        let mut t = 0;
-        while t < tokens {
-            let (x, sums) = (&x[t * cols..], &mut sums[t..]);
-            match tokens - t {
-                1 => q8_wide_tile::<1>(groups, x, sums),
-                2 => q8_wide_tile::<2>(groups, x, sums),
-                3 => q8_wide_tile::<3>(groups, x, sums),
-                _ => q8_wide_tile::<4>(groups, x, sums),
-            }
-            t += 4;
-        }
-    }
+    super::wide_tiles!(weights, x, tokens, sums, [4] [3] [2] [1] q8_wide_tile);
 }
 
 #[inline]

@@ -216,34 +216,17 @@ fn q4_tile<const T: usize, const U: usize>(
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    let cols = weights.per_band * 4;
-    if cols == 0 || tokens == 0 || x.len() < tokens * cols {
-        return;
-    }
-    for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens)) {
-        let mut t = 0;
-        while t < tokens {
-            let (x, sums) = (&x[t * cols..], &mut sums[t..]);
-            t += match tokens - t {
-                1 => q8_wide_tile::<1, 2>(groups, x, sums),
-                2 => q8_wide_tile::<2, 1>(groups, x, sums),
-                3 => q8_wide_tile::<3, 1>(groups, x, sums),
-                4 | 5 => q8_wide_tile::<4, 1>(groups, x, sums),
-                6 | 7 => q8_wide_tile::<6, 1>(groups, x, sums),
-                _ => q8_wide_tile::<8, 1>(groups, x, sums),
-            };
-        }
-    }
+    super::wide_tiles!(weights, x, tokens, sums, [8, 1] [6, 1] [4, 1] [3, 1] [2, 1] [1, 2] q8_wide_tile);
 }
 
-/// T tokens, with twice U sums in flight each. Returns T.
+/// T tokens, with twice U sums in flight each.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q8_wide_tile<const T: usize, const U: usize>(
     groups: &[Group],
     x: &[i16],
     sums: &mut [Sums<i32>],
-) -> usize {
+) {
     let cols = groups.len() * 4;
     debug_assert!(x.len() >= T * cols);
     let mut totals = [[[_mm256_setzero_si256(); 2]; U]; T];
@@ -267,5 +250,4 @@ fn q8_wide_tile<const T: usize, const U: usize>(
         let pairs = _mm256_hadd_epi32(first, second);
         store(sums, _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs));
     }
-    T
 }

@@ -5,18 +5,13 @@ mod avx2;
 mod avx512vnni;
 mod detect;
 
-use super::{Group, Ints, Kernel};
+use super::tiles::{blocks, tiles, wide_tiles};
+use super::{Ints, Kernel};
 use crate::format::BLOCK;
 
 /// The kernels of this folder that this machine can run, the best one first.
 pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
     [avx512vnni::kernel(), avx2::kernel()].into_iter().flatten()
-}
-
-/// The blocks of nibbles for which `x` has columns.
-fn blocks<'a>(groups: &'a [Group], x: Ints<'_>) -> &'a [[Group; 4]] {
-    let blocks = groups.as_chunks::<4>().0;
-    blocks.get(..x.cols / BLOCK).unwrap_or(blocks)
 }
 
 /// Token `t`'s sums of the blocks 2·p and 2·p + 1 in the halves of an i32; 0 for a block that is not
@@ -29,26 +24,6 @@ fn pair_sums(x: Ints<'_>, t: usize, p: usize) -> i32 {
     };
     (sum(2 * p) | sum(2 * p + 1) << 16).cast_signed()
 }
-
-/// Calls `$tile::<T, …>` for as many of the `$x`'s tokens at a time as one of the lists says (its first
-/// number), the largest first; the last one says 1.
-macro_rules! tiles {
-    ($x:expr, $sums:expr, $([$size:literal $(, $more:literal)*])+ $tile:ident($weights:expr)) => {{
-        let (mut x, mut sums) = ($x, $sums);
-        loop {
-            let count = x.tokens().min(sums.len());
-            $(if count >= $size {
-                let (now, later) = x.split($size);
-                let (sums_now, sums_later) = sums.split_at_mut($size);
-                $tile::<$size $(, $more)*>($weights, now, sums_now);
-                (x, sums) = (later, sums_later);
-                continue;
-            })+
-            break;
-        }
-    }};
-}
-use tiles;
 
 /// A function of `elementwise` compiled for a target feature, as a safe one.
 macro_rules! compiled {

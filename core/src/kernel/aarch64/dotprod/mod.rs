@@ -1,0 +1,98 @@
+//! SDOT (Cortex-A76 and later; ARMv8.2 and the extension): adds four products of int8 to an i32, one
+//! per row. Its second operand may be a quarter of a register, so that 16 activations are one load.
+//!
+//! ```text
+//! q8, per 4 groups and token:  x16 = the token's 16 activations
+//!   sdot(w, x16[i])            for the i-th group
+//! q4, per block and token:
+//!   sum = -8 · Σx              → i32, one per row
+//!   sum = sdot(n, x16[i])      Σ (n - 8)·x: at most 32 · 8 · 127 < 2¹⁵
+//!   uzp1                       → i16
+//!   smlal(·, 4·s)              → i32, added up over the row
+//!   smlal(s·z, Σx)             → the same for the zeros
+//! q8_wide, per 4 groups and token: x = 128·h + l, both int8
+//!   sdot(w, h), sdot(w, l)     at the end 128 · the first + the second
+//! ```
+
+mod q4;
+mod q8;
+
+use core::arch::aarch64::*;
+use core::arch::asm;
+
+use crate::kernel::Kernel;
+use crate::kernel::elementwise::Elementwise;
+
+static KERNEL: Kernel = Kernel {
+    name: "aarch64-dotprod",
+    f32: super::float::f32,
+    q8: |groups, x, sums| {
+        // SAFETY: the table is handed out by `kernel()`, which has seen the feature.
+        unsafe { q8::q8(groups, x, sums) }
+    },
+    q4: |groups, pairs, x, sums| {
+        // SAFETY: as above.
+        unsafe { q4::q4(groups, pairs, x, sums) }
+    },
+    q8_wide: |weights, x, tokens, sums| {
+        // SAFETY: as above.
+        unsafe { q8::q8_wide(weights, x, tokens, sums) }
+    },
+    elementwise: Elementwise::PORTABLE,
+};
+
+/// The kernel, on machines that have SDOT.
+pub(super) fn kernel() -> Option<&'static Kernel> {
+    super::detect::dotprod().then_some(&KERNEL)
+}
+
+/// Adds to each i32 the dot product of its four bytes and the `LANE`-th four activations. (The intrinsic
+/// is not stable.)
+#[inline]
+#[target_feature(enable = "dotprod")]
+fn sdot<const LANE: usize>(mut sums: int32x4_t, w: int8x16_t, x: int8x16_t) -> int32x4_t {
+    const { assert!(LANE < 4) };
+    // SAFETY: registers only.
+    unsafe {
+        asm!(
+            "sdot {sums:v}.4s, {w:v}.16b, {x:v}.4b[{lane}]",
+            sums = inout(vreg) sums, w = in(vreg) w, x = in(vreg) x, lane = const LANE,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
+}
+
+/// The number, four times. Assembler and not `pure`, so that each of them is made of a general register,
+/// not of another one by the vector units, and none of their halves is known to be equal.
+#[inline]
+#[target_feature(enable = "neon")]
+fn broadcast(number: i32) -> int32x4_t {
+    let result;
+    // SAFETY: registers only.
+    unsafe {
+        asm!(
+            "dup {:v}.4s, {:w}", out(vreg) result, in(reg) number,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// 16 activations.
+///
+/// # Safety
+/// They can be read.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn activations(x: *const i8) -> int8x16_t {
+    // SAFETY: by this function's contract.
+    unsafe { vld1q_s8(x) }
+}
+
+/// Adds the products of four registers of weights, of 4 columns each, and 16 activations.
+#[inline]
+#[target_feature(enable = "dotprod")]
+fn dot16([a, b, c, d]: [int8x16_t; 4], x: int8x16_t, sums: int32x4_t) -> int32x4_t {
+    sdot::<3>(sdot::<2>(sdot::<1>(sdot::<0>(sums, a, x), b, x), c, x), d, x)
+}

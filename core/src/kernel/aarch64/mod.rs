@@ -1,0 +1,120 @@
+//! AArch64: the NEON that all of them have, and the dot products of later ones.
+//!
+//! A group's 32 bytes are two registers, rows 0 to 3 and rows 4 to 7, four bytes of each. The
+//! elementwise loops need nothing here: NEON is what they are compiled for.
+#![allow(unsafe_code)]
+
+mod detect;
+mod dotprod;
+mod float;
+mod neon;
+
+use core::arch::aarch64::*;
+
+use super::tiles::{blocks, tiles, wide_tiles};
+use super::{Group, Ints, Kernel};
+use crate::format::BLOCK;
+use crate::format::encoding::q4::Pair;
+
+/// The kernels of this folder that this machine can run, the best one first.
+pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
+    [dotprod::kernel(), Some(&neon::KERNEL)].into_iter().flatten()
+}
+
+/// The low nibbles of a register of bytes.
+const NIBBLE: u8 = 0xF;
+
+/// A byte in all bytes of a word.
+const fn all(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The sub-scales s of the first (`which` 0) or second block of a pair, a byte per row. In a general
+/// register, since the vector units have enough to do.
+#[inline]
+fn sub_scales(pair: &Pair, which: usize) -> u64 {
+    ((word(pair, 0) >> (4 * which)) & all(NIBBLE)) + all(1)
+}
+
+/// Their zeros z. As bytes: n + 0x78 carries into the eighth bit where n ≥ 8; turned over, that bit is
+/// the sign of n - 8.
+#[inline]
+fn zeros(pair: &Pair, which: usize) -> u64 {
+    (((word(pair, 1) >> (4 * which)) & all(NIBBLE)) + all(0x78)) ^ all(0x80)
+}
+
+/// A half of a pair.
+#[inline]
+fn word(pair: &Pair, half: usize) -> u64 {
+    // SAFETY: 8 of a pair's 16 bytes, for a `half` of 0 or 1.
+    unsafe { pair.as_ptr().cast::<u64>().add(half & 1).read_unaligned() }
+}
+
+/// What scales a block: per row 4·s and s·z, in 16 bits each.
+struct Scales {
+    steps: int16x8_t,
+    offsets: int16x8_t,
+}
+
+impl Scales {
+    /// Of eight rows' sub-scales and zeros.
+    #[inline]
+    fn of(sub_scales: uint8x8_t, zeros: uint8x8_t) -> Self {
+        // SAFETY: every AArch64 processor has NEON.
+        unsafe {
+            Self {
+                steps: vreinterpretq_s16_u16(vshll_n_u8::<2>(sub_scales)),
+                offsets: vmull_s8(vreinterpret_s8_u8(sub_scales), vreinterpret_s8_u8(zeros)),
+            }
+        }
+    }
+
+    /// Of all rows of the first or second block of a pair.
+    #[inline]
+    fn of_block(pair: &Pair, which: usize) -> Self {
+        // SAFETY: every AArch64 processor has NEON.
+        unsafe { Self::of(vcreate_u8(sub_scales(pair, which)), vcreate_u8(zeros(pair, which))) }
+    }
+}
+
+/// Rows 0 to 3, then rows 4 to 7 of a group.
+#[inline]
+fn load(group: &Group) -> [int8x16_t; 2] {
+    // SAFETY: a group has 32 bytes; every AArch64 processor has NEON.
+    unsafe { [vld1q_s8(group.as_ptr().cast()), vld1q_s8(group.as_ptr().add(16).cast())] }
+}
+
+/// The low and the high nibbles of a register.
+#[inline]
+fn nibbles(bytes: int8x16_t) -> [int8x16_t; 2] {
+    // SAFETY: every AArch64 processor has NEON.
+    unsafe {
+        let bytes = vreinterpretq_u8_s8(bytes);
+        let (low, high) = (vandq_u8(bytes, vdupq_n_u8(NIBBLE)), vshrq_n_u8::<4>(bytes));
+        [vreinterpretq_s8_u8(low), vreinterpretq_s8_u8(high)]
+    }
+}
+
+/// The i32 of each row.
+#[inline]
+fn store(sums: &mut super::Sums<i32>, [low, high]: [int32x4_t; 2]) {
+    // SAFETY: 2 · 4 of 8 numbers; every AArch64 processor has NEON.
+    unsafe {
+        vst1q_s32(sums.as_mut_ptr(), low);
+        vst1q_s32(sums.as_mut_ptr().add(4), high);
+    }
+}
+
+/// The blocks of nibbles for which there are columns, parameters and, for each of T tokens, activations
+/// and sums.
+#[inline]
+fn blocks_for<'a, const T: usize>(
+    groups: &'a [Group],
+    pairs: &[Pair],
+    x: Ints<'_>,
+) -> &'a [[Group; 4]] {
+    let blocks = blocks(groups, x);
+    let enough = x.values.len() >= T * x.cols && x.block_sums.len() >= T * (x.cols / BLOCK);
+    let count = if enough { blocks.len().min(2 * pairs.len()) } else { 0 };
+    blocks.get(..count).unwrap_or(blocks)
+}
