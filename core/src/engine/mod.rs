@@ -1,12 +1,13 @@
 //! The forward pass over a plan's buffers: tokens in, logits out, nothing allocated.
 //!
-//! Reading order: `pass` (the maths, stage by stage) → `attention`, `feed_forward` → `linear` (the one
+//! Reading order: `pass` (the maths, stage by stage) → `heads`, `attention`, `feed_forward` → `linear` (the one
 //! door to the kernels) → `quantize`; `norm`, `rope`, `cache` beside them; `workers` lends threads.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attention;
 mod cache;
 mod feed_forward;
+mod heads;
 mod linear;
 mod norm;
 mod pass;

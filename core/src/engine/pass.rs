@@ -13,16 +13,16 @@
 //! A [`Pass`] knows which stage of which layer is next, and how far into it: matrices advance by
 //! bands, attention by heads, the rest by whole stages of O(batch · width).
 
-use super::attention::{MOST_QUERIES, Output as Attended, QUERY_LIMIT, Queries, attend};
+use super::heads::{self, Span};
 use super::linear::{Input, Output, Projection, Store, linear};
 use super::workers::Workers;
-use super::{cache, feed_forward, norm, rope};
+use super::{feed_forward, norm, rope};
 use crate::format::recipe::{Norm, Positions};
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::Kernel;
 use crate::model::Model;
-use crate::plan::{Buffers, Cutter, Inputs, KeepLogits, KvBuffers, Shape, Strips};
+use crate::plan::{Buffers, Cutter, Inputs, KeepLogits, Shape};
 
 /// What does not change during a pass.
 pub(super) struct Context<'c> {
@@ -134,7 +134,7 @@ impl Pass {
                 self.multiply(cx, buffers, Role::Value, out, budget, Stage::Positions)
             }
             Stage::Positions => {
-                self.positions(cx, buffers);
+                heads::store(cx, buffers, self.span());
                 self.next(Stage::Attention)
             }
             Stage::Attention => self.attention(cx, buffers, budget),
@@ -327,95 +327,24 @@ impl Pass {
         per_band * (end - start) as u64
     }
 
-    /// Rotates queries and keys, stores keys and values, quantizes queries for an int8 cache.
-    fn positions(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
-        let shape = cx.shape;
-        let layer = usize::try_from(self.layer).unwrap_or(usize::MAX);
-        let (query, kv) = (shape.query_dim.max(1), shape.kv_dim.max(1));
-        let (queries, rest) =
-            buffers.output.split_at_mut_checked(query * shape.batch).unwrap_or_default();
-        let (keys, values) = rest.split_at_mut_checked(kv * shape.batch).unwrap_or_default();
-        if shape.recipe.positions == Positions::Rotary {
-            let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
-            let tokens = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv));
-            for ((query, key), rotations) in tokens.zip(rotations).take(self.tokens) {
-                rope::rotate(query, shape.head_dim, rotations);
-                rope::rotate(key, shape.head_dim, rotations);
-            }
-        }
-        let int8 = matches!(buffers.cache, KvBuffers::Int8 { .. });
-        if int8 && shape.recipe.key_centers {
-            let center = cx.model.vector(Role::KeyCenter, self.layer);
-            for key in keys.chunks_exact_mut(kv).take(self.tokens) {
-                key.iter_mut().zip(center.floats()).for_each(|(key, center)| *key -= center);
-            }
-        }
-        let tokens = keys.chunks_exact(kv).zip(values.chunks_exact(kv)).take(self.tokens);
-        for (position, (key, value)) in (self.position..).zip(tokens) {
-            cache::store(&mut buffers.cache, shape, layer, position, key, value);
-        }
-        if int8 {
-            let (len, together) = (shape.head_dim.max(1), heads_together(shape));
-            let heads = queries.chunks_exact(len).take(self.tokens * shape.heads);
-            for (index, x) in heads.enumerate() {
-                let token = index.checked_div(shape.heads).unwrap_or(0);
-                let place = wide_query(shape, token, index - token * shape.heads, together);
-                let wide = buffers.queries.wide.get_mut(place * shape.wide_dim()..);
-                let q = wide.and_then(|wide| wide.get_mut(..len)).unwrap_or_default();
-                if let Some(scale) = buffers.queries.scales.get_mut(place) {
-                    *scale = (cx.kernel.elementwise.quantize_wide)(x, QUERY_LIMIT, q);
-                }
-            }
-        }
+    /// Where in the model and in the context the pass is.
+    fn span(&self) -> Span {
+        Span { layer: self.layer, position: self.position, tokens: self.tokens }
     }
 
-    /// Attention of some heads, all tokens each, into the input of the output projection.
+    /// Attention of some strips of heads, all tokens each, into the input of the output projection.
     fn attention(
         &mut self,
         cx: &Context<'_>,
         buffers: &mut Buffers<Cutter<'_>>,
         budget: u64,
     ) -> u64 {
-        let (shape, pass) = (cx.shape, *self);
-        let layer = usize::try_from(self.layer).unwrap_or(usize::MAX);
-        let (len, stride) = (shape.head_dim.max(1), shape.query_dim.next_multiple_of(BLOCK));
+        let (strips, heads) = heads::strips(cx.shape);
         let positions = self.position + self.tokens;
-        let heads = heads_together(shape);
-        let per_strip = (2 * len * heads * positions * self.tokens) as u64;
+        let per_strip = (2 * cx.shape.head_dim * heads * positions * self.tokens) as u64;
         let start = self.cursor;
-        let strips = shape.heads.checked_div(heads).unwrap_or(0);
         let end = start.saturating_add(pieces(budget, per_strip)).min(strips);
-
-        let Buffers { cache, output, input, queries, .. } = buffers;
-        let (cache, output, queries) = (&*cache, &*output, &*queries);
-        let mixed = input.floats.get_mut(..stride * self.tokens).unwrap_or_default();
-        if start == 0 {
-            mixed.fill(0.0);
-        }
-        // Floats of several tokens do not lie together.
-        let int8 = matches!(cache, KvBuffers::Int8 { .. });
-        let together = if int8 { MOST_QUERIES.checked_div(heads).unwrap_or(1).max(1) } else { 1 };
-        let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, start..end);
-        let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
-        let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
-        cx.workers.run(&|| {
-            while let Some(mut claim) = outputs.claim(1) {
-                for strip in claim.strips() {
-                    let first = (strip * heads).checked_div(group).unwrap_or(0);
-                    let head = cache::head(cache, shape, layer, first);
-                    for token in (0..pass.tokens).step_by(together) {
-                        let tokens = together.min(pass.tokens - token);
-                        let queries = Queries {
-                            positions: pass.position + token + 1,
-                            softmax_scale,
-                            ..queries_of(shape, output, queries, (strip, heads), (token, tokens))
-                        };
-                        let to = Attended { claim: &mut claim, strip, row: token, tokens };
-                        attend(cx.kernel, queries, head, to);
-                    }
-                }
-            }
-        });
+        heads::attend_strips(cx, buffers, self.span(), start..end);
         self.cursor = end;
         if end == strips {
             self.next(Stage::AttentionInput);
@@ -439,46 +368,6 @@ impl Pass {
         let out = &mut *buffers.input.floats;
         feed_forward::activate(cx.kernel, recipe.activation, gate, up, ffn, out, cols);
         self.quantize(cx, buffers, self.tokens, ffn);
-    }
-}
-
-/// Heads that read their keys and values together: a divisor of those that share them. Not many
-/// where that would leave threads without work.
-fn heads_together(shape: &Shape) -> usize {
-    let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
-    let shared = shape.kv_heads.is_multiple_of(shape.workers.max(1));
-    let most = if shared { MOST_QUERIES } else { 1 };
-    (1..=most).rev().find(|heads| group.is_multiple_of(*heads)).unwrap_or(1)
-}
-
-/// The place of a 16-bit query: [strips of heads, batch, heads of a strip], so that the queries that
-/// share keys and values lie together.
-fn wide_query(shape: &Shape, token: usize, head: usize, together: usize) -> usize {
-    let strip = head.checked_div(together).unwrap_or(0);
-    (strip * shape.batch + token) * together + (head - strip * together)
-}
-
-/// The queries of a strip of `heads` heads, of `tokens` tokens from `token` on (in floats, of one).
-/// Positions and softmax scale are still to be set.
-fn queries_of<'q>(
-    shape: &Shape,
-    floats: &'q [f32],
-    queries: &'q crate::plan::Queries<Cutter<'_>>,
-    (strip, heads): (usize, usize),
-    (token, tokens): (usize, usize),
-) -> Queries<'q> {
-    fn part<T>(all: &[T], first: usize, count: usize, len: usize) -> &[T] {
-        all.get(first * len..(first + count) * len).unwrap_or_default()
-    }
-    let place = wide_query(shape, token, strip * heads, heads);
-    Queries {
-        heads,
-        head_dim: shape.head_dim,
-        floats: part(floats, token * shape.heads + strip * heads, heads, shape.head_dim),
-        wide: part(queries.wide, place, tokens * heads, shape.wide_dim()),
-        scales: part(queries.scales, place, tokens * heads, 1),
-        softmax_scale: 1.0,
-        positions: 0,
     }
 }
 
