@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Told of the advance of some work, measured in bytes.
-pub trait Progress {
+pub trait Progress: Sync {
     /// A new stretch of work begins: `total` bytes.
     fn start(&self, what: &'static str, total: u64);
 

@@ -74,7 +74,7 @@ pub(super) fn prepare(
     write_file(dir, &floats, Quant::F32, None, progress)?;
     let file = ModelFile::open(&floats)?;
     let model = file.model()?;
-    let texts = calibrate::texts(&options.calibration, &model, &floats)?;
+    let texts = calibrate::texts(&options.calibration, &model, &floats, progress)?;
     let Some(texts) = texts else { return Ok(None) };
 
     let eight = match options.budget {

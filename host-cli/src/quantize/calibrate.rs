@@ -13,6 +13,7 @@ use acorn_core::{Engine, Limits, Model, Plan, Sampler, SamplerOptions};
 use super::parallel;
 use super::sequence::Text;
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::text;
 
 /// Tokens of a window, where the model's context allows.
@@ -68,10 +69,11 @@ pub fn texts(
     calibration: &Calibration,
     model: &Model<'_>,
     path: &Path,
+    progress: &dyn Progress,
 ) -> Result<Option<Texts>, Error> {
     let windows = match calibration {
         Calibration::None => return Ok(None),
-        Calibration::Samples => samples(model, path)?,
+        Calibration::Samples => samples(model, path, progress)?,
         Calibration::Text(file) => windows_of(file, model, path)?,
     };
     // The held-out tail; a short text gives at least one window for each use.
@@ -113,16 +115,23 @@ fn windows_of(file: &Path, model: &Model<'_>, path: &Path) -> Result<Vec<Vec<u32
 }
 
 /// Windows drawn at temperature 1. Where a text ends, the next one begins in the same window.
-fn samples(model: &Model<'_>, path: &Path) -> Result<Vec<Vec<u32>>, Error> {
+fn samples(
+    model: &Model<'_>,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<u32>>, Error> {
     let ours = |problem: String| Error::internal(path, problem);
     let len = window_len(model);
     let limits = Limits { context: len as u32, ..Limits::default() };
     let plan = Plan::new(model, &limits).map_err(|error| ours(error.to_string()))?;
     let drawn = Mutex::new(Vec::new());
+    progress.start("drawing samples", (FITTED + HELD) as u64);
     parallel::each(0..FITTED + HELD, |index| {
         let window = draw(model, &plan, len, index);
+        progress.advance(1);
         drawn.lock().unwrap_or_else(PoisonError::into_inner).push((index, window));
     });
+    progress.finish();
     let mut drawn = drawn.into_inner().unwrap_or_else(PoisonError::into_inner);
     drawn.sort_by_key(|(index, _)| *index);
     let windows = drawn.into_iter().map(|(_, window)| window);

@@ -18,6 +18,9 @@ use super::usable;
 /// Row scales tried, as parts of the one at which the widest block has the largest sub-scale.
 const FACTORS: [f32; 5] = [0.8, 0.9, 1.0, 1.1, 1.25];
 
+/// Of these, how many best ones go on.
+const SWEPT: usize = 2;
+
 /// Sweeps over all blocks after the first pass.
 const SWEEPS: usize = 3;
 
@@ -30,18 +33,23 @@ const REACH: f32 = 640.0;
 /// Quantizes `row` [padded], which is aimed at as it is.
 pub(super) fn row(row: &[f32], objective: &Objective) -> Row {
     let widest = row.as_chunks::<BLOCK>().0.iter().map(ends).map(covering).fold(0.0, f32::max);
-    let best = FACTORS.iter().filter_map(|factor| {
+    let tried = FACTORS.iter().filter_map(|factor| {
         let scale = usable(short(widest / 16.0 * factor), REACH);
         (scale > 0.0).then(|| {
             let mut work = Work::new(row, scale, objective);
             work.first_pass();
             work.refit();
-            (0..SWEEPS).for_each(|_| work.sweep());
-            work
+            (work.cost(), work)
         })
     });
-    match best.min_by(|a, b| a.cost().total_cmp(&b.cost())) {
-        Some(work) => work.finish(),
+    let mut tried: Vec<_> = tried.collect();
+    tried.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let best = tried.into_iter().take(SWEPT).map(|(_, mut work)| {
+        (0..SWEEPS).for_each(|_| work.sweep());
+        (work.cost(), work)
+    });
+    match best.min_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((_, work)) => work.finish(),
         None => Row::zero(row.len()),
     }
 }
@@ -186,14 +194,14 @@ impl<'a> Work<'a> {
         let along = |other: &[f32]| -> f64 {
             gradient.iter().zip(other).map(|(g, x)| f64::from(*g) * f64::from(*x)).sum()
         };
-        let best = (along(self.row) / along(&self.quants)) as f32;
-        let scale = if best.is_finite() { usable(short(best), REACH) } else { 0.0 };
-        if scale > 0.0 {
-            let (cost, old) = (self.cost(), self.scale);
-            self.scale = scale;
-            // Not a number is no better either.
-            if !(self.cost() <= cost) {
-                self.scale = old;
+        // The error at scale R is R²·square - 2·R·product + const.
+        let (product, square) = (along(self.row), along(&self.quants));
+        let error = |scale: f32| f64::from(scale) * (f64::from(scale) * square - 2.0 * product);
+        let best = (product / square) as f32;
+        if best.is_finite() {
+            let scale = usable(short(best), REACH);
+            if scale > 0.0 && error(scale) < error(self.scale) {
+                self.scale = scale;
             }
         }
     }

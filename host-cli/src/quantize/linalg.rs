@@ -38,9 +38,15 @@ impl Square {
     /// Adds `left`ᵀ · `right` / tokens, each [tokens, stride] of which the first n columns count.
     pub(super) fn add_products(&mut self, left: &[f32], right: &[f32], stride: usize) {
         let (n, tokens) = (self.n, (left.len() / stride).max(1) as f64);
-        parallel::each(self.values.chunks_mut(n).enumerate(), |(i, row)| {
-            for (left, right) in left.chunks_exact(stride).zip(right.chunks_exact(stride)) {
-                add_scaled(row, f64::from(left[i]) / tokens, &right[..n]);
+        // Some tokens at a time stay in the cache while all rows of a tile take them.
+        let (tile, some) = (16, 32 * stride);
+        parallel::each(self.values.chunks_mut(tile * n).enumerate(), |(index, rows)| {
+            for (left, right) in left.chunks(some).zip(right.chunks(some)) {
+                for (i, row) in (index * tile..).zip(rows.chunks_mut(n)) {
+                    for (left, right) in left.chunks_exact(stride).zip(right.chunks_exact(stride)) {
+                        add_scaled(row, f64::from(left[i]) / tokens, &right[..n]);
+                    }
+                }
             }
         });
     }

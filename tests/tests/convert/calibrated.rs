@@ -28,7 +28,7 @@ fn convert(name: &str, options: &Options) -> Result<(Vec<u8>, Report), Error> {
 fn lost(name: &str, file: &[u8]) -> f64 {
     let (floats, _) = convert(name, &Options::rounded(Quant::F32)).expect("converts");
     let (floats, path) = (Model::parse(&floats).expect("valid"), Path::new("memory"));
-    let texts = texts(&Calibration::Samples, &floats, path).expect("samples").expect("some");
+    let texts = texts(&Calibration::Samples, &floats, path, &()).expect("samples").expect("some");
     let windows = texts.held_windows(floats.recipe().vocab_size);
     let answers = Answers::of(&floats, path, &windows).expect("runs");
     let model = Model::parse(file).expect("valid");
