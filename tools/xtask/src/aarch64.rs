@@ -11,7 +11,7 @@ const EMULATOR: &str = "qemu-aarch64";
 const PROCESSORS: [(&str, &str); 3] = [
     ("cortex-a72", "aarch64-neon scalar"),
     ("cortex-a76", "aarch64-dotprod aarch64-neon scalar"),
-    ("max", "aarch64-dotprod aarch64-neon scalar"),
+    ("max", "aarch64-i8mm aarch64-dotprod aarch64-neon scalar"),
 ];
 
 /// Runs them on each processor.

@@ -5,11 +5,23 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+/// Whether the processor has a feature of this name.
+macro_rules! detected {
+    ($feature:tt) => {{
+        #[cfg(feature = "std")]
+        let found = std::arch::is_aarch64_feature_detected!($feature);
+        #[cfg(not(feature = "std"))]
+        let found = cfg!(target_feature = $feature);
+        found
+    }};
+}
+
 /// Whether SDOT can be used.
 pub(super) fn dotprod() -> bool {
-    #[cfg(feature = "std")]
-    let found = std::arch::is_aarch64_feature_detected!("dotprod");
-    #[cfg(not(feature = "std"))]
-    let found = cfg!(target_feature = "dotprod");
-    found
+    detected!("dotprod")
+}
+
+/// Whether SMMLA can be used.
+pub(super) fn i8mm() -> bool {
+    detected!("i8mm")
 }

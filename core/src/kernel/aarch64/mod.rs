@@ -7,6 +7,7 @@
 mod detect;
 mod dotprod;
 mod float;
+mod i8mm;
 mod neon;
 
 use core::arch::aarch64::*;
@@ -18,7 +19,7 @@ use crate::format::encoding::q4::Pair;
 
 /// The kernels of this folder that this machine can run, the best one first.
 pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
-    [dotprod::kernel(), Some(&neon::KERNEL)].into_iter().flatten()
+    [i8mm::kernel(), dotprod::kernel(), Some(&neon::KERNEL)].into_iter().flatten()
 }
 
 /// The low nibbles of a register of bytes.

@@ -23,7 +23,8 @@ use core::arch::asm;
 use crate::kernel::Kernel;
 use crate::kernel::elementwise::Elementwise;
 
-static KERNEL: Kernel = Kernel {
+/// The table; only for machines that have SDOT.
+pub(super) static KERNEL: Kernel = Kernel {
     name: "aarch64-dotprod",
     f32: super::float::f32,
     q8: |groups, x, sums| {
