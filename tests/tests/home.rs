@@ -46,7 +46,7 @@ fn hand_written_commands_are_understood() {
 #[test]
 fn unseen_phrasings_and_combinations_are_understood() {
     let full = measure(Quant::F32, "heldout.jsonl", 10_000);
-    assert!(full.pairs >= 2400 && full.percent >= 96.9, "{:?}", full.misses);
+    assert!(full.pairs >= 2400 && full.percent >= 97.0, "{:?}", full.misses);
     assert!(measure(Quant::Q8, "heldout.jsonl", 10_000).percent >= full.percent - 0.3);
     assert!(measure(Quant::Q4, "heldout.jsonl", 10_000).percent >= full.percent - 1.0);
 }

@@ -64,6 +64,8 @@ impl Tools {
     pub(super) fn convert(&self, folder: &Path, quant: Quant, out: &Path) -> Result<()> {
         let mut convert = command::program(&self.acorn);
         convert.arg("convert").arg(folder).arg("-o").arg(out).args(["--quant", quant.name()]);
+        // Speed does not depend on it, and random weights have nothing to be fitted to.
+        convert.args(["--calibrate", "none"]);
         command::output(convert).map(drop)
     }
 
