@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::options::{Kv, threads_for};
 use super::print;
 use crate::error::Error;
-use crate::evaluate::{Perplexity, perplexity};
+use crate::evaluate::{Comparison, Perplexity, compare, perplexity};
 use crate::model_file::ModelFile;
 use crate::pairs::{ExactMatch, Pair, exact_match};
 use crate::progress::Bar;
@@ -24,13 +24,18 @@ use crate::text;
 /// tokens; the figures are means over all predicted tokens. Pairs are lines of JSON with the fields
 /// "text" and "json"; an answer counts when it is equal to the last character.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  acorn eval stories.acorn --text tinystories.txt --context 256")]
+#[command(
+    after_help = "Example:\n  acorn eval stories.q4.acorn --text tinystories.txt --against stories.f32.acorn"
+)]
 pub(super) struct Args {
     /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
     /// The text, in UTF-8
     #[arg(long, value_name = "FILE", required_unless_present = "pairs", conflicts_with = "pairs")]
     text: Option<PathBuf>,
+    /// The original, to say how far the answers to --text are from its answers
+    #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
+    against: Option<PathBuf>,
     /// Prompts and right answers, a JSON object per line
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
@@ -92,6 +97,11 @@ fn score(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
     let tokens = text::encode(file.path(), &model, &read(path)?, false)?;
     let mut session = Session::new(file, model, &options(args, file, KeepLogits::All))?;
     let (bos, batch) = (text::bos(&model), session::BATCH_OF_LOGITS as usize);
+    if let Some(reference) = &args.against {
+        let reference = source::open(reference, &Bar::default())?;
+        reference.verify(&Bar::default())?;
+        return against(args, (&mut session, bos), &reference, (path, &tokens));
+    }
     let perplexity = perplexity(&mut session.engine()?, batch, bos, &tokens, &Bar::default())
         .map_err(|error| Error::input(path, error.to_string()))?;
     if perplexity.tokens == 0 {
@@ -104,6 +114,34 @@ fn score(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
     }
     let Perplexity { nll, ppl, tokens } = perplexity;
     print::text(&format!("perplexity {ppl:.4}, nll {nll:.5} over {tokens} tokens ({seconds:.1} s)"))
+}
+
+/// Prints how far the session's model is from the one in `reference`.
+fn against(
+    args: &Args,
+    (session, bos): (&mut Session<'_>, Option<u32>),
+    reference: &ModelFile,
+    (path, tokens): (&Path, &[u32]),
+) -> Result<(), Error> {
+    let model = reference.model()?;
+    // Its own default cache: the original's are floats.
+    let options = session::Options { kv: None, ..options(args, reference, KeepLogits::All) };
+    let mut other = Session::new(reference, model, &options)?;
+    let (mut engine, mut other) = (session.engine()?, other.engine()?);
+    let batch = session::BATCH_OF_LOGITS as usize;
+    let figures = compare(&mut engine, &mut other, batch, bos, tokens, &Bar::default())
+        .map_err(|error| Error::input(path, error.to_string()))?;
+    if figures.tokens == 0 {
+        return Err(Error::input(path, "too short: no token can be predicted"));
+    }
+    if args.json {
+        return print::json(&figures);
+    }
+    let Comparison { ppl, ppl_change_percent, kl, same_top_percent, tokens, .. } = figures;
+    print::text(&format!(
+        "perplexity {ppl:.4} ({ppl_change_percent:+.3} %), KL {kl:.5}, \
+         same likeliest token {same_top_percent:.2} % over {tokens} tokens"
+    ))
 }
 
 /// Misses that are shown to a person.
