@@ -11,7 +11,7 @@ use crate::progress::Bar;
 /// Convert a Hugging Face folder to one .acorn file
 ///
 /// Matrices are fitted to text drawn from the model, or to --calibrate FILE. That takes memory for
-/// the packed model, two layers in floats and some 15,000 tokens' inputs of a layer, and disk space
+/// the packed model, two layers in floats and 15,000 to 40,000 tokens' inputs of a layer, and disk space
 /// for the model in floats beside the output. With --calibrate none every weight is rounded by
 /// itself, in a few MiB of memory whatever the model's size.
 #[derive(Debug, clap::Args)]

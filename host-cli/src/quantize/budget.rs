@@ -8,7 +8,7 @@ use std::path::Path;
 
 use acorn_core::Model;
 use acorn_core::format::encoding::{self, BAND_ROWS, Band, Encoding};
-use acorn_core::format::tensor_table::Role;
+use acorn_core::format::tensor_table::{self, Role};
 
 use super::calibrate::affordable;
 use super::quality::{Answers, divergence};
@@ -39,7 +39,10 @@ pub fn spend(
     let mut recipe = *model.recipe();
     recipe.key_centers = true;
     let mut chosen = HashSet::new();
-    let count: u64 = model.tensors().map(|t| parameters(t.role, t.rows, t.cols)).sum();
+    let count = tensor_table::expected(&recipe)
+        .map(|(role, _)| (role, role.shape(&recipe)))
+        .map(|(role, (rows, cols))| parameters(role, rows, cols))
+        .sum();
     let size = |chosen: &HashSet<(Role, u32)>| {
         let encoding = |role, layer| match chosen.contains(&(role, layer)) {
             true => Encoding::Q8,

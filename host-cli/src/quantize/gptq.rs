@@ -19,7 +19,7 @@ use super::usable;
 const FACTORS: [f32; 5] = [0.8, 0.9, 1.0, 1.1, 1.25];
 
 /// Of these, how many best ones go on.
-const SWEPT: usize = 2;
+const SWEPT: usize = 3;
 
 /// Sweeps over all blocks after the first pass.
 const SWEEPS: usize = 3;
