@@ -10,8 +10,14 @@
 mod aarch64;
 pub mod elementwise;
 pub mod scalar;
-#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little"),
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
 mod tiles;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -104,15 +110,13 @@ pub struct Kernel {
 
 /// The kernels that this machine can run, the best one first. The last is [`scalar`].
 pub fn available() -> impl Iterator<Item = &'static Kernel> {
-    #[cfg(target_arch = "x86_64")]
-    let fast = x86_64::available();
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-    let fast = aarch64::available();
-    #[cfg(not(any(
-        target_arch = "x86_64",
-        all(target_arch = "aarch64", target_endian = "little")
-    )))]
     let fast = core::iter::empty();
+    #[cfg(target_arch = "x86_64")]
+    let fast = fast.chain(x86_64::available());
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    let fast = fast.chain(aarch64::available());
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    let fast = fast.chain(wasm32::available());
     fast.chain([&scalar::KERNEL])
 }
 

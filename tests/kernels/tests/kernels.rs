@@ -274,15 +274,16 @@ proptest! {
         cols in 61usize..=64,
         tokens in 1usize..=9,
     ) {
-        let rows: Vec<&[f32]> = values[..8 * cols].chunks(cols).collect();
-        let mut bytes = vec![0; Encoding::F32.band_len(cols as u32).expect("a size") as usize];
+        let rows: Vec<&[f32]> = values[..8 * 64].chunks(64).collect();
+        let mut bytes = vec![0; Encoding::F32.band_len(64).expect("a size") as usize];
         f32_band::pack(std::array::from_fn(|r| rows[r]), &mut bytes);
-        let Band::F32(packed) = Band::new(Encoding::F32, cols, &bytes) else { unreachable!() };
-        let x: Vec<f32> = values[8 * cols..].iter().copied().cycle().skip(1).take(tokens * cols).collect();
+        let Band::F32(packed) = Band::new(Encoding::F32, 64, &bytes) else { unreachable!() };
+        let x: Vec<f32> = values[8 * 64..].iter().copied().cycle().skip(1).take(tokens * cols).collect();
+        let (columns, x) = (Guarded::new(&packed.columns[..cols]), Guarded::new(&x));
         for kernel in kernels() {
             let mut sums = vec![Sums::<f32>::default(); tokens];
-            (kernel.f32)(packed.columns, &x, &mut sums);
-            for (x, sums) in x.chunks(cols).zip(&sums) {
+            (kernel.f32)(columns.get(), x.get(), &mut sums);
+            for (x, sums) in x.get().chunks(cols).zip(&sums) {
                 for (row, sum) in rows.iter().zip(sums) {
                     let part = |j: usize| {
                         let products = (j..cols).step_by(4).map(|k| row[k] * x[k]);

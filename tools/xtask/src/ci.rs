@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{aarch64, firmware, instructions, links};
+use crate::{firmware, instructions, kernels, links};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Firmware,
     /// The kernels' tests on AArch64 processors, emulated
     Aarch64,
+    /// The kernels' tests as WebAssembly
+    Wasm,
     /// All tests
     Test,
     /// Instructions that the engine executes, against those recorded
@@ -46,7 +48,8 @@ impl Step {
             Self::Clippy => clippy(),
             Self::Doc => doc(),
             Self::Firmware => firmware::check(),
-            Self::Aarch64 => aarch64::check(),
+            Self::Aarch64 => kernels::aarch64(),
+            Self::Wasm => kernels::wasm(),
             Self::Test => test(),
             Self::Instructions => instructions::check(),
         }

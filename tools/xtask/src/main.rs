@@ -1,11 +1,11 @@
 //! What a developer runs: `cargo xtask ci` is every check, `cargo xtask STEP` one of them.
 
-mod aarch64;
 mod ci;
 mod command;
 mod elf;
 mod firmware;
 mod instructions;
+mod kernels;
 mod links;
 mod peers;
 mod shapes;

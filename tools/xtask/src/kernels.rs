@@ -1,0 +1,78 @@
+//! The kernels' tests on other processors than the host's: AArch64 under QEMU, WebAssembly under Node.
+
+use crate::command::{self, Result};
+use crate::toolchain::Toolchain;
+
+const LINKER: &str = "aarch64-linux-gnu-gcc";
+const EMULATOR: &str = "qemu-aarch64";
+
+/// Processors as QEMU names them, and the kernels that must be compared on each.
+const PROCESSORS: [(&str, &str); 3] = [
+    ("cortex-a72", "aarch64-neon scalar"),
+    ("cortex-a76", "aarch64-dotprod aarch64-neon scalar"),
+    ("max", "aarch64-i8mm aarch64-dotprod aarch64-neon scalar"),
+];
+
+/// Runs them on each AArch64 processor.
+pub(crate) fn aarch64() -> Result<String> {
+    needed(LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
+    needed(EMULATOR, "qemu-user")?;
+    let target = "aarch64-unknown-linux-gnu";
+    let toolchain = Toolchain::find(&[target])?;
+    for (processor, kernels) in PROCESSORS {
+        let runner = format!("{EMULATOR} -cpu {processor} -L /usr/aarch64-linux-gnu");
+        let environment = [
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER),
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", &runner),
+        ];
+        run_on(&toolchain, target, &environment, kernels)
+            .map_err(|message| format!("{processor}: {message}"))?;
+    }
+    Ok(PROCESSORS.map(|(processor, _)| processor).join(", "))
+}
+
+/// Runs them as WebAssembly.
+pub(crate) fn wasm() -> Result<String> {
+    needed("node", "nodejs")?;
+    let target = "wasm32-wasip1";
+    let toolchain = Toolchain::find(&[target])?;
+    let environment = [
+        ("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", "-Ctarget-feature=+simd128"),
+        // From the package's folder, where cargo runs tests.
+        ("CARGO_TARGET_WASM32_WASIP1_RUNNER", "node --no-warnings ../../tools/cross/wasi.mjs"),
+    ];
+    run_on(&toolchain, target, &environment, "wasm32-simd128 scalar")?;
+    Ok("simd128".into())
+}
+
+/// Fails if `program`, part of these Debian packages, is not there.
+fn needed(program: &str, packages: &str) -> Result<()> {
+    match command::program(program).arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("there is no {program}: on Debian, apt install {packages}")),
+    }
+}
+
+/// Runs them for `target`; fails unless they say that they compared these `kernels`.
+fn run_on(
+    toolchain: &Toolchain,
+    target: &str,
+    environment: &[(&str, &str)],
+    kernels: &str,
+) -> Result<()> {
+    let folder = command::target_dir().join("kernels");
+    let package = ["--release", "-p", "acorn-kernel-tests", "--test", "kernels"];
+    let arguments = [package.as_slice(), &["--", "--nocapture"]].concat();
+    let mut test = toolchain.cargo("test", target, "std,panic_unwind", &folder, &arguments);
+    test.envs(environment.iter().copied());
+    let mut seen = None;
+    command::run_looking(test, |line| {
+        if let Some((_, names)) = line.split_once("kernels: ") {
+            seen = Some(names.trim().to_owned());
+        }
+    })?;
+    match seen {
+        Some(seen) if seen == kernels => Ok(()),
+        seen => Err(format!("compared {}, not {kernels}", seen.unwrap_or_default())),
+    }
+}
