@@ -37,6 +37,8 @@ impl Summary {
 pub fn parameters(role: Role, rows: u32, cols: u32) -> u64 {
     match role.vector_encoding() {
         Some(Encoding::Turns) => 0,
+        // Measured, not trained.
+        _ if role == Role::KeyCenter => 0,
         _ => u64::from(rows) * u64::from(cols),
     }
 }

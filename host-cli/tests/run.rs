@@ -14,7 +14,7 @@ fn model() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("tiny.acorn");
     let dir = fixture().join("models/tiny-llama");
-    let output = acorn(&["convert", path(&dir), "-o", path(&file)]);
+    let output = acorn(&["convert", path(&dir), "-o", path(&file), "--calibrate", "none"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     (folder, file)
 }

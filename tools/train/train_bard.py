@@ -121,7 +121,7 @@ def main():
     parser.add_argument("--text", type=Path, default=SHARED / "text" / "tinyshakespeare.txt")
     parser.add_argument("--out", type=Path, default=MODELS / "bard", help="the model folder")
     parser.add_argument("--curve", type=Path, default=HERE / "bard_curve.png")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=3200)
     parser.add_argument("--batch", type=int, default=8, help="windows of 256 tokens in a step")
     parser.add_argument("--rate", type=float, default=0.02, help="Muon's highest learning rate; AdamW takes 0.15 of it")
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay of the matrices")

@@ -81,7 +81,7 @@ pub(super) fn attend_strips(
     }
     // Floats of several tokens do not lie together.
     let int8 = matches!(cache, KvBuffers::Int8 { .. });
-    let together = if int8 { MOST_QUERIES.checked_div(heads).unwrap_or(1).max(1) } else { 1 };
+    let together = if int8 { MOST_QUERIES.checked_div(heads).unwrap_or(1) } else { 1 };
     let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, strips);
     let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
@@ -90,7 +90,7 @@ pub(super) fn attend_strips(
             for strip in claim.strips() {
                 let first = (strip * heads).checked_div(group).unwrap_or(0);
                 let head = cache::head(cache, shape, layer, first);
-                for token in (0..span.tokens).step_by(together) {
+                for token in (0..span.tokens).step_by(together.max(1)) {
                     let tokens = together.min(span.tokens - token);
                     let queries = Queries {
                         positions: span.position + token + 1,

@@ -56,7 +56,9 @@ fn count(folder: &Path, quant: &str, kernel: &str) -> Result<f64> {
     let acorn = command::target_dir().join("release/acorn");
     let file = folder.join(format!("home.{quant}.acorn"));
     let mut convert = command::program(&acorn);
-    convert.args(["convert", "models/home", "--quant", quant, "--calibrate", "none", "-o"]).arg(&file);
+    convert
+        .args(["convert", "models/home", "--quant", quant, "--calibrate", "none", "-o"])
+        .arg(&file);
     command::run(convert)?;
     let mut valgrind = command::program("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);

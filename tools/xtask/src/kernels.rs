@@ -35,7 +35,10 @@ pub(crate) fn aarch64() -> Result<String> {
 pub(crate) fn wasm() -> Result<String> {
     needed("node", "nodejs")?;
     let target = "wasm32-wasip1";
-    let toolchain = Toolchain::find(&[target])?;
+    // Debian's toolchain, the last way, cannot link for it: then this step alone says so and stands back.
+    let Ok(toolchain) = Toolchain::find(&[target]) else {
+        return Ok(format!("NOT RUN: no standard library for {target} can be had here"));
+    };
     let environment = [
         ("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", "-Ctarget-feature=+simd128"),
         // From the package's folder, where cargo runs tests.

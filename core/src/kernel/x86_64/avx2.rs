@@ -18,8 +18,10 @@ use core::arch::x86_64::*;
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
 
-/// How far ahead of its use a byte of the weights is asked for.
-const AHEAD: usize = 1024;
+/// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 4 with rows of 576:
+/// 1 KiB, between the two, is a quarter slower than either.
+const AHEAD_Q8: usize = 512;
+const AHEAD_Q4: usize = 8192;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx2",
@@ -113,7 +115,7 @@ unsafe fn broadcast(quad: *const i8) -> __m256i {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn prefetch(group: &Group) {
+fn prefetch<const AHEAD: usize>(group: &Group) {
     // Beyond the end there is nothing to fetch; a prefetch reads nothing, whatever the address.
     _mm_prefetch::<_MM_HINT_T0>(group.as_ptr().wrapping_add(AHEAD).cast());
 }
@@ -131,7 +133,7 @@ fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]
     let mut totals = [_mm256_setzero_si256(); T];
     for (g, group) in groups.iter().take(x.cols / 4).enumerate() {
         if T == 1 && g % 2 == 0 {
-            prefetch(group);
+            prefetch::<AHEAD_Q8>(group);
         }
         let w = load(group);
         let magnitude = _mm256_abs_epi8(w);
@@ -209,7 +211,7 @@ fn q4_tile<const T: usize>(
             let mut dots = [_mm256_setzero_si256(); T];
             for (g, group) in groups.iter().enumerate() {
                 if T == 1 && g % 2 == 0 {
-                    prefetch(group);
+                    prefetch::<AHEAD_Q4>(group);
                 }
                 let w = load(group);
                 let low = _mm256_and_si256(w, nibble);

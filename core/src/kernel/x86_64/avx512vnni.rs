@@ -18,8 +18,10 @@ use core::arch::x86_64::*;
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
 
-/// How far ahead of its use a byte of the weights is asked for.
-const AHEAD: usize = 1024;
+/// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 4 with rows of 576:
+/// 1 KiB, between the two, is a quarter slower than either.
+const AHEAD_Q8: usize = 512;
+const AHEAD_Q4: usize = 8192;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx512vnni",
@@ -73,7 +75,7 @@ unsafe fn broadcast(quad: *const i8) -> __m256i {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn prefetch(group: &Group) {
+fn prefetch<const AHEAD: usize>(group: &Group) {
     // Beyond the end there is nothing to fetch; a prefetch reads nothing, whatever the address.
     _mm_prefetch::<_MM_HINT_T0>(group.as_ptr().wrapping_add(AHEAD).cast());
 }
@@ -102,7 +104,7 @@ fn q8_tile<const T: usize, const U: usize>(groups: &[Group], x: Ints<'_>, sums: 
     let mut column = 0;
     let mut add = |column: usize, group: &Group, u: usize| {
         if T == 1 && u.is_multiple_of(2) {
-            prefetch(group);
+            prefetch::<AHEAD_Q8>(group);
         }
         let w = _mm256_xor_si256(load(group), sign);
         for (t, totals) in totals.iter_mut().enumerate() {
@@ -189,7 +191,7 @@ fn q4_tile<const T: usize, const U: usize>(
         for ((b, groups), s) in blocks.iter().enumerate().zip(parameters.sub_scales) {
             for (g, group) in groups.iter().enumerate() {
                 if T == 1 && g % 2 == 0 {
-                    prefetch(group);
+                    prefetch::<AHEAD_Q4>(group);
                 }
                 let w = load(group);
                 let low = _mm256_mullo_epi16(_mm256_and_si256(w, nibble), s);
