@@ -4,6 +4,7 @@
 mod avx2;
 mod avx512vnni;
 mod detect;
+mod registers;
 
 use super::tiles::{blocks, tiles, wide_tiles};
 use super::{Ints, Kernel};

@@ -1,0 +1,81 @@
+//! What registers of 256 bits are filled with, in every kernel of this folder.
+
+use core::arch::x86_64::*;
+
+use crate::format::encoding::q4::Pair;
+use crate::kernel::{Group, Sums};
+
+/// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 4 with models of 70 and
+/// 525 MiB: a quarter less speed at 1 KiB, a third less without asking.
+pub(super) const AHEAD_Q8: usize = 512;
+pub(super) const AHEAD_Q4: usize = 320;
+
+/// A group's register.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load(group: &Group) -> __m256i {
+    // SAFETY: a group has 32 bytes.
+    unsafe { _mm256_loadu_si256(group.as_ptr().cast()) }
+}
+
+/// The i32 of each row.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn store(sums: &mut Sums<i32>, values: __m256i) {
+    // SAFETY: 8 × 4 bytes.
+    unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), values) }
+}
+
+/// The 4 bytes at `quad`, in every row.
+///
+/// # Safety
+/// They can be read.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn broadcast(quad: *const i8) -> __m256i {
+    // SAFETY: by this function's contract.
+    _mm256_set1_epi32(unsafe { quad.cast::<i32>().read_unaligned() })
+}
+
+/// Asks for the bytes `AHEAD` of the group.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn prefetch<const AHEAD: usize>(group: &Group) {
+    // Beyond the end there is nothing to fetch; a prefetch reads nothing, whatever the address.
+    _mm_prefetch::<_MM_HINT_T0>(group.as_ptr().wrapping_add(AHEAD).cast());
+}
+
+/// The parameters of two blocks.
+pub(super) struct Parameters {
+    /// Per block s, twice for each row.
+    pub(super) sub_scales: [__m256i; 2],
+    /// s·(z - 32) of the first, then of the second block, for each row.
+    pub(super) offsets: __m256i,
+}
+
+impl Parameters {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn of(pair: &Pair) -> Self {
+        // SAFETY: a pair has 16 bytes.
+        let bytes = unsafe { _mm_loadu_si128(pair.as_ptr().cast()) };
+        let bytes = _mm256_broadcastsi128_si256(bytes);
+        // Each row's byte, twice, in 16 bits each.
+        #[rustfmt::skip]
+        let rows = _mm256_setr_epi8(
+            0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1,
+            4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1,
+        );
+        let behind = _mm256_set1_epi16(8);
+        let (low, one) = (_mm256_set1_epi16(0xF), _mm256_set1_epi16(1));
+        let subs = _mm256_shuffle_epi8(bytes, rows);
+        let zeros = _mm256_shuffle_epi8(bytes, _mm256_add_epi8(rows, behind));
+        let first = _mm256_add_epi16(_mm256_and_si256(subs, low), one);
+        let second = _mm256_add_epi16(_mm256_srli_epi16::<4>(subs), one);
+        let zeros =
+            _mm256_blend_epi16::<0xAA>(_mm256_and_si256(zeros, low), _mm256_srli_epi16::<4>(zeros));
+        let zeros = _mm256_sub_epi16(zeros, _mm256_set1_epi16(8 + 32));
+        let offsets = _mm256_mullo_epi16(_mm256_blend_epi16::<0xAA>(first, second), zeros);
+        Self { sub_scales: [first, second], offsets }
+    }
+}
