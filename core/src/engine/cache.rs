@@ -59,43 +59,81 @@ fn index(shape: &Shape, layer: usize, head: usize) -> usize {
     layer * shape.kv_heads + head
 }
 
-/// Part `index` of `len` numbers.
-fn part<T>(all: &mut [T], index: usize, len: usize) -> &mut [T] {
-    all.get_mut(index * len..(index + 1) * len).unwrap_or_default()
+/// The keys and values of one head, to write to.
+pub(super) enum HeadMut<'a> {
+    F32 { keys: &'a mut [f32], values: &'a mut [f32] },
+    F16 { keys: &'a mut [u16], values: &'a mut [u16] },
+    Int8(Int8Mut<'a>),
 }
 
-/// Writes a token's `key` and `value`, [kv_heads, head_dim] each, at `position` of `layer`.
-pub(super) fn store(
-    cache: &mut KvBuffers<Cutter<'_>>,
+/// One head in int8.
+pub(super) struct Int8Mut<'a> {
+    keys: &'a mut [Group],
+    values: &'a mut [Group],
+    key_scales: &'a mut [u16],
+    value_scales: &'a mut [u16],
+}
+
+/// The heads of `layer`.
+pub(super) fn heads<'a>(
+    cache: &'a mut KvBuffers<Cutter<'_>>,
     shape: &Shape,
     layer: usize,
-    position: usize,
-    key: &[f32],
-    value: &[f32],
-) {
-    let len = shape.head_dim.max(1);
-    for (head, (key, value)) in key.chunks_exact(len).zip(value.chunks_exact(len)).enumerate() {
-        let head = index(shape, layer, head);
-        let vector = head * shape.context + position;
-        match cache {
-            KvBuffers::F32 { keys, values } => {
-                copy(key, part(keys, vector, len), |x| x);
-                copy(value, part(values, vector, len), |x| x);
+) -> impl Iterator<Item = HeadMut<'a>> + Send {
+    type Parts<'a, T> = core::slice::ChunksExactMut<'a, T>;
+    fn parts<'a, T>(all: &'a mut [T], shape: &Shape, layer: usize, len: usize) -> Parts<'a, T> {
+        let (len, heads) = (len.max(1), shape.kv_heads);
+        let layer = all.get_mut(layer * heads * len..(layer + 1) * heads * len);
+        layer.unwrap_or_default().chunks_exact_mut(len)
+    }
+    let parts_f32 = |all| parts(all, shape, layer, shape.context * shape.head_dim);
+    let parts_f16 = |all| parts(all, shape, layer, shape.context * shape.head_dim);
+    let scales = |all| parts(all, shape, layer, shape.context);
+    let (mut f32, mut f16, mut int8) = (None, None, None);
+    match cache {
+        KvBuffers::F32 { keys, values } => f32 = Some(parts_f32(keys).zip(parts_f32(values))),
+        KvBuffers::F16 { keys, values } => f16 = Some(parts_f16(keys).zip(parts_f16(values))),
+        KvBuffers::Int8 { keys, values, key_scales, value_scales } => {
+            let keys = parts(keys, shape, layer, shape.key_groups() * shape.position_bands());
+            let values =
+                parts(values, shape, layer, shape.value_groups() * shape.dimension_bands());
+            let scales = scales(key_scales).zip(scales(value_scales));
+            int8 = Some(keys.zip(values).zip(scales));
+        }
+    }
+    let f32 = f32.into_iter().flatten().map(|(keys, values)| HeadMut::F32 { keys, values });
+    let f16 = f16.into_iter().flatten().map(|(keys, values)| HeadMut::F16 { keys, values });
+    let int8 = int8.into_iter().flatten();
+    let int8 = int8.map(|((keys, values), (key_scales, value_scales))| {
+        HeadMut::Int8(Int8Mut { keys, values, key_scales, value_scales })
+    });
+    f32.chain(f16).chain(int8)
+}
+
+impl HeadMut<'_> {
+    /// Writes a token's `key` and `value` [head_dim] at `position`.
+    pub(super) fn store(&mut self, shape: &Shape, position: usize, key: &[f32], value: &[f32]) {
+        fn vector<T>(all: &mut [T], position: usize, len: usize) -> &mut [T] {
+            all.get_mut(position * len..(position + 1) * len).unwrap_or_default()
+        }
+        let len = shape.head_dim;
+        match self {
+            Self::F32 { keys, values } => {
+                copy(key, vector(keys, position, len), |x| x);
+                copy(value, vector(values, position, len), |x| x);
             }
-            KvBuffers::F16 { keys, values } => {
-                copy(key, part(keys, vector, len), |x| half::f16::from_f32(x).to_bits());
-                copy(value, part(values, vector, len), |x| half::f16::from_f32(x).to_bits());
+            Self::F16 { keys, values } => {
+                copy(key, vector(keys, position, len), |x| half::f16::from_f32(x).to_bits());
+                copy(value, vector(values, position, len), |x| half::f16::from_f32(x).to_bits());
             }
-            KvBuffers::Int8 { keys, values, key_scales, value_scales } => {
-                let scales = key_scales.get_mut(vector).zip(value_scales.get_mut(vector));
-                let Some((key_scale, value_scale)) = scales else { continue };
-                let groups = part(keys, head, shape.key_groups() * shape.position_bands());
+            Self::Int8(Int8Mut { keys, values, key_scales, value_scales }) => {
+                let scales = key_scales.get_mut(position).zip(value_scales.get_mut(position));
+                let Some((key_scale, value_scale)) = scales else { return };
                 *key_scale = quantize_short(key, |dim, q| {
-                    put(groups, shape.key_groups(), position, dim, q);
+                    put(keys, shape.key_groups(), position, dim, q);
                 });
-                let groups = part(values, head, shape.value_groups() * shape.dimension_bands());
                 *value_scale = quantize_short(value, |dim, q| {
-                    put(groups, shape.value_groups(), dim, position, q);
+                    put(values, shape.value_groups(), dim, position, q);
                 });
             }
         }

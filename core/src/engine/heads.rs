@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::attention::{MOST_QUERIES, Output, QUERY_LIMIT, Queries, attend};
 use super::pass::Context;
-use super::workers::share;
+use super::workers::{share, share_items};
 use super::{cache, rope};
 use crate::format::BLOCK;
 use crate::format::recipe::Positions;
@@ -29,37 +29,49 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, span: S
     let (queries, rest) =
         buffers.output.split_at_mut_checked(query * shape.batch).unwrap_or_default();
     let (keys, values) = rest.split_at_mut_checked(kv * shape.batch).unwrap_or_default();
-    if shape.recipe.positions == Positions::Rotary {
-        let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
-        let tokens = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv));
-        for ((query, key), rotations) in tokens.zip(rotations).take(span.tokens) {
-            rope::rotate(query, shape.head_dim, rotations);
-            rope::rotate(key, shape.head_dim, rotations);
-        }
-    }
     let int8 = matches!(buffers.cache, KvBuffers::Int8 { .. });
-    if int8 && shape.recipe.key_centers {
-        let center = cx.model.vector(Role::KeyCenter, span.layer);
-        for key in keys.chunks_exact_mut(kv).take(span.tokens) {
-            key.iter_mut().zip(center.floats()).for_each(|(key, center)| *key -= center);
+    let rotary = shape.recipe.positions == Positions::Rotary;
+    let center =
+        (int8 && shape.recipe.key_centers).then(|| cx.model.vector(Role::KeyCenter, span.layer));
+    if rotary || center.is_some() {
+        let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
+        let rotations = rotations.map(Some).chain(core::iter::repeat(None));
+        let rows = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv)).zip(rotations);
+        let rows = rows.take(span.tokens);
+        share_items(cx.workers, span.tokens * (query + kv), rows, |((query, key), rotations)| {
+            if let Some(rotations) = rotations {
+                rope::rotate(query, shape.head_dim, rotations);
+                rope::rotate(key, shape.head_dim, rotations);
+            }
+            if let Some(center) = center {
+                key.iter_mut().zip(center.floats()).for_each(|(key, center)| *key -= center);
+            }
+        });
+    }
+    let (keys, values, queries, len) = (&*keys, &*values, &*queries, shape.head_dim.max(1));
+    let heads = cache::heads(&mut buffers.cache, shape, layer).enumerate();
+    share_items(cx.workers, 2 * span.tokens * kv, heads, |(index, mut head)| {
+        let tokens = keys.chunks_exact(kv).zip(values.chunks_exact(kv)).take(span.tokens);
+        for (position, (key, value)) in (span.position..).zip(tokens) {
+            let part = index * len..(index + 1) * len;
+            let (key, value) = (key.get(part.clone()), value.get(part));
+            head.store(shape, position, key.unwrap_or_default(), value.unwrap_or_default());
         }
-    }
-    let tokens = keys.chunks_exact(kv).zip(values.chunks_exact(kv)).take(span.tokens);
-    for (position, (key, value)) in (span.position..).zip(tokens) {
-        cache::store(&mut buffers.cache, shape, layer, position, key, value);
-    }
+    });
     if int8 {
-        let (len, together) = (shape.head_dim.max(1), heads_together(shape));
-        let heads = queries.chunks_exact(len).take(span.tokens * shape.heads);
-        for (index, x) in heads.enumerate() {
-            let token = index.checked_div(shape.heads).unwrap_or(0);
-            let place = wide_query(shape, token, index - token * shape.heads, together);
-            let wide = buffers.queries.wide.get_mut(place * shape.wide_dim()..);
-            let q = wide.and_then(|wide| wide.get_mut(..len)).unwrap_or_default();
-            if let Some(scale) = buffers.queries.scales.get_mut(place) {
+        let together = heads_together(shape);
+        let places = (shape.batch * together).max(1);
+        let wide = buffers.queries.wide.chunks_exact_mut((places * shape.wide_dim()).max(1));
+        let strips = wide.zip(buffers.queries.scales.chunks_exact_mut(places)).enumerate();
+        share_items(cx.workers, span.tokens * query, strips, |(strip, (wide, scales))| {
+            let wide = wide.chunks_exact_mut(shape.wide_dim().max(1)).zip(scales);
+            for (place, (q, scale)) in wide.take(span.tokens * together).enumerate() {
+                let token = place.checked_div(together).unwrap_or(0);
+                let head = token * shape.heads + strip * together + (place - token * together);
+                let x = queries.get(head * len..(head + 1) * len).unwrap_or_default();
                 *scale = (cx.kernel.elementwise.quantize_wide)(x, QUERY_LIMIT, q);
             }
-        }
+        });
     }
 }
 
@@ -121,13 +133,6 @@ fn heads_together(shape: &Shape) -> usize {
     (1..=most).rev().find(|heads| group.is_multiple_of(*heads)).unwrap_or(1)
 }
 
-/// The place of a 16-bit query: [strips of heads, batch, heads of a strip], so that the queries that
-/// share keys and values lie together.
-fn wide_query(shape: &Shape, token: usize, head: usize, together: usize) -> usize {
-    let strip = head.checked_div(together).unwrap_or(0);
-    (strip * shape.batch + token) * together + (head - strip * together)
-}
-
 /// The queries of a strip of `heads` heads, of `tokens` tokens from `token` on (in floats, of one).
 /// Positions and softmax scale are still to be set.
 fn queries_of<'q>(
@@ -140,7 +145,9 @@ fn queries_of<'q>(
     fn part<T>(all: &[T], first: usize, count: usize, len: usize) -> &[T] {
         all.get(first * len..(first + count) * len).unwrap_or_default()
     }
-    let place = wide_query(shape, token, strip * heads, heads);
+    // 16-bit queries lie as [strips, batch, heads of a strip], so that those that share keys and values
+    // lie together.
+    let place = (strip * shape.batch + token) * heads;
     Queries {
         heads,
         head_dim: shape.head_dim,

@@ -3,46 +3,24 @@
 use crate::kernel::Kernel;
 use crate::model::Vector;
 
-/// Tokens to normalize, and where the results go.
-pub(super) struct Rows<'a> {
-    /// [tokens, hidden]
-    pub(super) x: &'a [f32],
-    pub(super) hidden: usize,
-    /// [tokens, out_cols], out_cols ≥ hidden; the columns beyond become zero.
-    pub(super) out: &'a mut [f32],
-    pub(super) out_cols: usize,
+/// A norm with its parameters.
+#[derive(Clone, Copy)]
+pub(super) struct Normalizer<'a> {
+    pub(super) gain: Vector<'a>,
+    /// LayerNorm's; RMSNorm has none.
+    pub(super) bias: Option<Vector<'a>>,
+    pub(super) epsilon: f32,
 }
 
-impl<'a> Rows<'a> {
-    /// Each token with its place, cut to `hidden`.
-    fn each(self) -> impl Iterator<Item = (&'a [f32], &'a mut [f32])> {
-        let Self { x, hidden, out, out_cols } = self;
-        x.chunks_exact(hidden.max(1)).zip(out.chunks_exact_mut(out_cols.max(1))).map(
-            move |(x, out)| {
-                let (head, tail) = out.split_at_mut_checked(hidden).unwrap_or_default();
-                tail.fill(0.0);
-                (x, head)
-            },
-        )
-    }
-}
-
-/// RMSNorm of each token.
-pub(super) fn rms_norm(kernel: &Kernel, rows: Rows<'_>, gain: Vector<'_>, epsilon: f32) {
-    for (x, out) in rows.each() {
-        (kernel.elementwise.rms_norm)(x, gain.raw(), epsilon, out);
-    }
-}
-
-/// LayerNorm of each token.
-pub(super) fn layer_norm(
-    kernel: &Kernel,
-    rows: Rows<'_>,
-    gain: Vector<'_>,
-    bias: Vector<'_>,
-    epsilon: f32,
-) {
-    for (x, out) in rows.each() {
-        (kernel.elementwise.layer_norm)(x, gain.raw(), bias.raw(), epsilon, out);
+impl Normalizer<'_> {
+    /// Normalizes one token's `x` [hidden] into `out`; the columns beyond become zero.
+    pub(super) fn apply(&self, kernel: &Kernel, x: &[f32], out: &mut [f32]) {
+        let (out, padding) = out.split_at_mut_checked(x.len()).unwrap_or_default();
+        padding.fill(0.0);
+        let (gain, epsilon) = (self.gain.raw(), self.epsilon);
+        match self.bias {
+            Some(bias) => (kernel.elementwise.layer_norm)(x, gain, bias.raw(), epsilon, out),
+            None => (kernel.elementwise.rms_norm)(x, gain, epsilon, out),
+        }
     }
 }

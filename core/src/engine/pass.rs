@@ -15,14 +15,15 @@
 
 use super::heads::{self, Span};
 use super::linear::{Input, Output, Projection, Store, linear};
-use super::workers::Workers;
-use super::{feed_forward, norm, rope};
+use super::norm::Normalizer;
+use super::workers::{Workers, share_items};
+use super::{feed_forward, rope};
 use crate::format::recipe::{Norm, Positions};
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::Kernel;
 use crate::model::Model;
-use crate::plan::{Buffers, Cutter, Inputs, KeepLogits, Shape};
+use crate::plan::{Buffers, Cutter, InputRow, KeepLogits, Shape};
 
 /// What does not change during a pass.
 pub(super) struct Context<'c> {
@@ -139,7 +140,10 @@ impl Pass {
             }
             Stage::Attention => self.attention(cx, buffers, budget),
             Stage::AttentionInput => {
-                self.quantize(cx, buffers, tokens, shape.query_dim);
+                let rows = buffers.input.rows(query.next_multiple_of(BLOCK)).take(tokens);
+                share_items(cx.workers, tokens * query, rows, |mut row| {
+                    quantize(cx.kernel, &mut row);
+                });
                 self.next(Stage::AttentionOutput)
             }
             Stage::AttentionOutput => {
@@ -189,9 +193,10 @@ impl Pass {
         let Shape { hidden, rotary_dims, .. } = *cx.shape;
         let embedding = cx.model.embedding();
         let rows = buffers.residual.chunks_exact_mut(hidden.max(1));
-        for (&token, row) in buffers.tokens.iter().zip(rows).take(self.tokens) {
+        let rows = buffers.tokens.iter().zip(rows).take(self.tokens);
+        share_items(cx.workers, self.tokens * hidden, rows, |(&token, row)| {
             embedding.row(usize::try_from(token).unwrap_or(usize::MAX), row);
-        }
+        });
         match cx.shape.recipe.positions {
             Positions::Rotary => {
                 let rotations = buffers.rotary.chunks_exact_mut(rotary_dims.max(1));
@@ -223,35 +228,20 @@ impl Pass {
         count: usize,
     ) {
         let hidden = cx.shape.hidden;
-        let cols = hidden.next_multiple_of(BLOCK);
-        let rows = first * hidden..(first + count) * hidden;
-        let x = buffers.residual.get(rows).unwrap_or_default();
-        let rows = norm::Rows { x, hidden, out: buffers.input.floats, out_cols: cols };
-        let (gain, epsilon) = (cx.model.vector(role, self.layer), cx.shape.recipe.norm_epsilon);
-        match (cx.shape.recipe.norm, cx.model.bias(role, self.layer)) {
-            (Norm::Layer, Some(bias)) => norm::layer_norm(cx.kernel, rows, gain, bias, epsilon),
-            _ => norm::rms_norm(cx.kernel, rows, gain, epsilon),
-        }
-        self.quantize(cx, buffers, count, hidden);
-    }
-
-    /// Makes the int8 form of `count` tokens of the input, of `cols` columns before padding.
-    fn quantize(
-        &self,
-        cx: &Context<'_>,
-        buffers: &mut Buffers<Cutter<'_>>,
-        count: usize,
-        cols: usize,
-    ) {
-        if cx.shape.quantized {
-            let cols = cols.next_multiple_of(BLOCK).max(BLOCK);
-            let Inputs { floats, quants, scales, block_sums } = &mut buffers.input;
-            let floats = floats.chunks_exact(cols).take(count);
-            let ints = quants.chunks_exact_mut(cols).zip(block_sums.chunks_exact_mut(cols / BLOCK));
-            for ((x, (q, block_sums)), scale) in floats.zip(ints).zip(scales.iter_mut()) {
-                *scale = (cx.kernel.elementwise.quantize)(x, q, block_sums);
-            }
-        }
+        let norm = Normalizer {
+            gain: cx.model.vector(role, self.layer),
+            bias: match cx.shape.recipe.norm {
+                Norm::Layer => cx.model.bias(role, self.layer),
+                Norm::Rms => None,
+            },
+            epsilon: cx.shape.recipe.norm_epsilon,
+        };
+        let x = buffers.residual.chunks_exact(hidden.max(1)).skip(first).take(count);
+        let rows = x.zip(buffers.input.rows(hidden.next_multiple_of(BLOCK)));
+        share_items(cx.workers, count * hidden, rows, |(x, mut row)| {
+            norm.apply(cx.kernel, x, row.floats);
+            quantize(cx.kernel, &mut row);
+        });
     }
 
     /// Multiplies the input of all tokens with some bands of a matrix, into [tokens, cols] of the
@@ -354,8 +344,7 @@ impl Pass {
 
     fn activation(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
         let shape = cx.shape;
-        let (ffn, cols) = (shape.ffn, shape.ffn.next_multiple_of(BLOCK));
-        let recipe = &shape.recipe;
+        let (ffn, recipe) = (shape.ffn, &shape.recipe);
         let (gate, up) = match recipe.ungated {
             true => (None, &*buffers.output),
             false => {
@@ -364,10 +353,20 @@ impl Pass {
                 (Some(gate), up)
             }
         };
-        let up = up.get(..ffn * self.tokens).unwrap_or_default();
-        let out = &mut *buffers.input.floats;
-        feed_forward::activate(cx.kernel, recipe.activation, gate, up, ffn, out, cols);
-        self.quantize(cx, buffers, self.tokens, ffn);
+        let ups = up.chunks_exact(ffn.max(1)).take(self.tokens).enumerate();
+        let rows = ups.zip(buffers.input.rows(ffn.next_multiple_of(BLOCK)));
+        share_items(cx.workers, self.tokens * ffn, rows, |((token, up), mut row)| {
+            let gate = gate.and_then(|gate| gate.get(token * ffn..(token + 1) * ffn));
+            feed_forward::activate(cx.kernel, recipe.activation, gate, up, row.floats);
+            quantize(cx.kernel, &mut row);
+        });
+    }
+}
+
+/// Makes a token's int8 form from its floats.
+fn quantize(kernel: &Kernel, row: &mut InputRow<'_>) {
+    if let Some((quants, block_sums, scale)) = &mut row.ints {
+        **scale = (kernel.elementwise.quantize)(row.floats, quants, block_sums);
     }
 }
 

@@ -1,5 +1,10 @@
 //! The one door to threads: the core has none, a caller may lend some.
 
+use crate::plan::Items;
+
+/// Numbers that a job goes through one by one before it is worth asking threads for help.
+const WORTH_ASKING: usize = 1 << 13;
+
 /// Threads that do one job together. Where the processor cannot hand out work safely, having no
 /// compare-and-swap (Armv6-M: Cortex-M0+), the engine works on the caller's thread alone.
 pub trait Workers: Sync {
@@ -28,4 +33,24 @@ pub(super) fn share(workers: &dyn Workers, job: impl Fn() + Sync) {
 #[cfg(not(target_has_atomic = "ptr"))]
 pub(super) fn share(_workers: &dyn Workers, job: impl Fn()) {
     job();
+}
+
+/// Has `work` done with each of the `items`, which go through `numbers` numbers in all.
+pub(super) fn share_items<I>(
+    workers: &dyn Workers,
+    numbers: usize,
+    items: I,
+    work: impl Fn(I::Item) + Sync,
+) where
+    I: Iterator<Item: Send> + Send,
+{
+    if numbers < WORTH_ASKING {
+        return items.for_each(work);
+    }
+    let items = Items::new(items);
+    share(workers, || {
+        while let Some(item) = items.next() {
+            work(item);
+        }
+    });
 }

@@ -3,10 +3,11 @@
 #![allow(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::Range;
 #[cfg(target_has_atomic = "ptr")]
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The arena and every part of it start at multiples of this many bytes: a cache line.
 pub const ALIGNMENT: usize = 64;
@@ -275,4 +276,67 @@ impl Claim<'_> {
         // len ≤ width), and the borrow of `self` keeps this claim's slices from overlapping.
         unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + start), len) }
     }
+}
+
+/// What an iterator gives, each item to whichever thread asks next.
+pub(crate) struct Items<I> {
+    lock: Lock,
+    items: UnsafeCell<I>,
+}
+
+// SAFETY: only the holder of the lock touches the iterator, one thread at a time, and what it gives may
+// go to another thread than the one it is asked on.
+#[cfg(target_has_atomic = "ptr")]
+unsafe impl<I: Iterator<Item: Send> + Send> Sync for Items<I> {}
+
+impl<I: Iterator> Items<I> {
+    pub(crate) const fn new(items: I) -> Self {
+        Self { lock: Lock::new(), items: UnsafeCell::new(items) }
+    }
+
+    /// The next item, or `None` when all are taken. The iterator must not ask for items itself.
+    pub(crate) fn next(&self) -> Option<I::Item> {
+        self.lock.take();
+        // SAFETY: the lock is held (or, without one, `Self` is not `Sync` and this is the one thread
+        // that has it), and the borrow ends before it is given back.
+        let item = unsafe { &mut *self.items.get() }.next();
+        self.lock.give_back();
+        item
+    }
+}
+
+/// Held for as long as an iterator takes to move on: too short to sleep.
+#[cfg(target_has_atomic = "ptr")]
+struct Lock(AtomicBool);
+
+#[cfg(target_has_atomic = "ptr")]
+impl Lock {
+    const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    fn take(&self) {
+        while self.0.swap(true, Ordering::Acquire) {
+            core::hint::spin_loop();
+        }
+    }
+
+    fn give_back(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// For one thread.
+#[cfg(not(target_has_atomic = "ptr"))]
+struct Lock;
+
+#[cfg(not(target_has_atomic = "ptr"))]
+impl Lock {
+    const fn new() -> Self {
+        Self
+    }
+
+    fn take(&self) {}
+
+    fn give_back(&self) {}
 }

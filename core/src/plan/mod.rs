@@ -15,7 +15,9 @@
 mod carve;
 
 pub use carve::{ALIGNMENT, Arena, Part};
-pub(crate) use carve::{Carver, Claim, Cutter, Strips};
+pub(crate) use carve::{Carver, Claim, Cutter, Items, Strips};
+
+use core::iter::repeat_with;
 
 use crate::error::{EngineError, PlanError};
 use crate::format::Recipe;
@@ -334,6 +336,25 @@ impl<C: Carver> Inputs<C> {
             scales: carver.slice(part, product(&[int8, batch]))?,
             block_sums: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
         })
+    }
+}
+
+/// A token's part of [`Inputs`].
+pub(crate) struct InputRow<'a> {
+    pub(crate) floats: &'a mut [f32],
+    /// The int8 numbers, their block sums and their scale, of quantized models.
+    pub(crate) ints: Option<(&'a mut [i8], &'a mut [i16], &'a mut f32)>,
+}
+
+impl Inputs<Cutter<'_>> {
+    /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`] above 0.
+    pub(crate) fn rows(&mut self, cols: usize) -> impl Iterator<Item = InputRow<'_>> + Send {
+        let cols = cols.max(BLOCK);
+        let sums = self.block_sums.chunks_exact_mut(cols.checked_div(BLOCK).unwrap_or(1));
+        let ints = self.quants.chunks_exact_mut(cols).zip(sums).zip(self.scales.iter_mut());
+        let ints = ints.map(|((quants, sums), scale)| Some((quants, sums, scale)));
+        let rows = self.floats.chunks_exact_mut(cols).zip(ints.chain(repeat_with(|| None)));
+        rows.map(|(floats, ints)| InputRow { floats, ints })
     }
 }
 
