@@ -8,8 +8,9 @@ const WORTH_ASKING: usize = 1 << 13;
 /// Threads that do one job together. Where the processor cannot hand out work safely, having no
 /// compare-and-swap (Armv6-M: Cortex-M0+), the engine works on the caller's thread alone.
 pub trait Workers: Sync {
-    /// Calls `job` once on each thread (this one included) and returns when all calls have
-    /// returned. The job hands itself out in pieces, so any number of calls does it, one too.
+    /// Calls `job` once on this thread and at most once on each of the others, and returns when all
+    /// calls have returned. The job hands itself out in pieces, so that one call does it all if need be:
+    /// a thread that comes late need not be waited for.
     fn run(&self, job: &(dyn Fn() + Sync));
 }
 

@@ -15,7 +15,9 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::{AHEAD_Q4, AHEAD_Q8, Parameters, broadcast, load, prefetch, store};
+use super::registers::{
+    AHEAD_Q4, AHEAD_Q8, Parameters, broadcast, load, prefetch, prefetch_next_band, store,
+};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
 
@@ -113,6 +115,9 @@ fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]
 
 #[target_feature(enable = "avx2")]
 fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    if x.block_sums.len() < x.tokens() * (x.cols / BLOCK) {
+        return; // out of contract: nothing may be read that is not there
+    }
     super::tiles!(x, sums, [4] [3] [2] [1] q4_tile((groups, pairs)));
 }
 
@@ -124,45 +129,72 @@ fn q4_tile<const T: usize>(
     sums: &mut [Sums<i32>],
 ) {
     debug_assert!(x.tokens() == T && sums.len() == T);
-    let nibble = _mm256_set1_epi8(0xF);
-    let blocks = super::blocks(groups, x);
+    let (both, last) = super::blocks(groups, x).as_chunks::<2>();
     let mut totals = [_mm256_setzero_si256(); T];
-    for ((p, pair), blocks) in pairs.iter().enumerate().zip(blocks.chunks(2)) {
+    for (p, (blocks, pair)) in both.iter().zip(pairs).enumerate() {
+        if T == 1 {
+            prefetch_next_band(groups, pairs, p);
+        }
         let parameters = Parameters::of(pair);
         for (t, total) in totals.iter_mut().enumerate() {
-            let zero =
-                _mm256_madd_epi16(parameters.offsets, _mm256_set1_epi32(super::pair_sums(x, t, p)));
+            // SAFETY: token t < T has x.cols / 32 ≥ 2·p + 2 block sums (`q4`, `super::blocks`).
+            let sums = unsafe { x.block_sums.as_ptr().add(t * (x.cols / BLOCK) + 2 * p) };
+            // SAFETY: two of 16 bits.
+            let zero = _mm256_madd_epi16(parameters.offsets, unsafe { broadcast(sums.cast()) });
             *total = _mm256_add_epi32(*total, zero);
         }
-        for ((b, groups), sub_scales) in blocks.iter().enumerate().zip(parameters.sub_scales) {
-            let steps = _mm256_slli_epi16::<2>(sub_scales);
-            let mut dots = [_mm256_setzero_si256(); T];
-            for (g, group) in groups.iter().enumerate() {
-                if T == 1 && g % 2 == 0 {
-                    prefetch::<AHEAD_Q4>(group);
-                }
-                let w = load(group);
-                let low = _mm256_and_si256(w, nibble);
-                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble);
-                let column = (2 * p + b) * BLOCK + 8 * g;
-                for (t, dot) in dots.iter_mut().enumerate() {
-                    // SAFETY: token t < T of x.cols ≥ column + 8 columns (`super::blocks`).
-                    let (x_low, x_high) = unsafe {
-                        let x = x.values.as_ptr().add(t * x.cols + column);
-                        (broadcast(x), broadcast(x.add(4)))
-                    };
-                    let low = _mm256_maddubs_epi16(low, x_low);
-                    let high = _mm256_maddubs_epi16(high, x_high);
-                    *dot = _mm256_add_epi16(*dot, _mm256_add_epi16(low, high));
-                }
-            }
-            for (total, dot) in totals.iter_mut().zip(dots) {
-                *total = _mm256_add_epi32(*total, _mm256_madd_epi16(dot, steps));
-            }
+        for (b, block) in blocks.iter().enumerate() {
+            q4_block(block, x, (2 * p + b) * BLOCK, parameters.sub_scales[b], &mut totals);
         }
+    }
+    if let (Some(block), Some(pair)) = (last.first(), pairs.get(both.len())) {
+        let parameters = Parameters::of(pair);
+        for (t, total) in totals.iter_mut().enumerate() {
+            let sums = _mm256_set1_epi32(super::pair_sums(x, t, both.len()));
+            *total = _mm256_add_epi32(*total, _mm256_madd_epi16(parameters.offsets, sums));
+        }
+        let column = both.len() * 2 * BLOCK;
+        q4_block(block, x, column, parameters.sub_scales[0], &mut totals);
     }
     for (sums, total) in sums.iter_mut().zip(totals) {
         store(sums, total);
+    }
+}
+
+/// Adds s·4·Σ n·x of the block whose first column is `column` to the totals.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn q4_block<const T: usize>(
+    block: &[Group; 4],
+    x: Ints<'_>,
+    column: usize,
+    sub_scales: __m256i,
+    totals: &mut [__m256i; T],
+) {
+    debug_assert!(column + BLOCK <= x.cols && x.values.len() >= T * x.cols);
+    let nibble = _mm256_set1_epi8(0xF);
+    let mut dots = [_mm256_setzero_si256(); T];
+    for (g, group) in block.iter().enumerate() {
+        if T == 1 && g % 2 == 0 {
+            prefetch::<AHEAD_Q4>(group);
+        }
+        let w = load(group);
+        let low = _mm256_and_si256(w, nibble);
+        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble);
+        for (t, dot) in dots.iter_mut().enumerate() {
+            // SAFETY: token t < T of x.cols ≥ column + 32 columns (`super::blocks`).
+            let (x_low, x_high) = unsafe {
+                let x = x.values.as_ptr().add(t * x.cols + column + 8 * g);
+                (broadcast(x), broadcast(x.add(4)))
+            };
+            let low = _mm256_maddubs_epi16(low, x_low);
+            let high = _mm256_maddubs_epi16(high, x_high);
+            *dot = _mm256_add_epi16(*dot, _mm256_add_epi16(low, high));
+        }
+    }
+    let steps = _mm256_slli_epi16::<2>(sub_scales);
+    for (total, dot) in totals.iter_mut().zip(dots) {
+        *total = _mm256_add_epi32(*total, _mm256_madd_epi16(dot, steps));
     }
 }
 

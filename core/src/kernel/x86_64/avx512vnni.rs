@@ -15,7 +15,9 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::{AHEAD_Q4, AHEAD_Q8, Parameters, broadcast, load, prefetch, store};
+use super::registers::{
+    AHEAD_Q4, AHEAD_Q8, Parameters, broadcast, load, prefetch, prefetch_next_band, store,
+};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
 
@@ -111,6 +113,9 @@ fn q4_tile<const T: usize, const U: usize>(
     let mut totals = [[_mm256_setzero_si256(); U]; T];
     let mut zeros = [_mm256_setzero_si256(); T];
     for ((p, pair), blocks) in pairs.iter().enumerate().zip(super::blocks(groups, x).chunks(2)) {
+        if T == 1 {
+            prefetch_next_band(groups, pairs, p);
+        }
         let parameters = Parameters::of(pair);
         for (t, zeros) in zeros.iter_mut().enumerate() {
             let block_sums = _mm256_set1_epi32(super::pair_sums(x, t, p));
