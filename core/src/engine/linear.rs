@@ -85,11 +85,12 @@ pub(super) fn linear(
     let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
     let grain = GRAIN.checked_div(per_band).unwrap_or(1).max(1);
     share(workers, || {
+        let mut sums = [Sums::default(); TILE];
         while let Some(mut claim) = strips.claim(grain) {
             for index in claim.strips() {
                 let to =
                     Rows { claim: &mut claim, index, bias: bias.map(|b| b.band(index)), store };
-                band(kernel, &matrix.band(index), input, to);
+                band(kernel, &matrix.band(index), input, &mut sums, to);
             }
         }
     });
@@ -137,7 +138,14 @@ impl Rows<'_, '_> {
     }
 }
 
-fn band(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut to: Rows<'_, '_>) {
+/// Computes a band's rows for all tokens; `sums` is scratch.
+fn band(
+    kernel: &Kernel,
+    band: &Band<'_>,
+    input: Input<'_>,
+    sums: &mut [Sums<i32>; TILE],
+    mut to: Rows<'_, '_>,
+) {
     let mut ints = input.ints;
     let tiles = input.scales.chunks(TILE).enumerate();
     match band {
@@ -153,19 +161,17 @@ fn band(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut to: Rows<'_, '_>
         }
         Band::Q8(band) => {
             for (tile, scales) in tiles {
-                let mut sums = [Sums::default(); TILE];
                 let (x, rest) = ints.split(scales.len());
-                (kernel.q8)(band.groups, x, &mut sums);
-                to.rescale(tile * TILE, &sums, &band.scales, scales);
+                (kernel.q8)(band.groups, x, sums);
+                to.rescale(tile * TILE, sums, &band.scales, scales);
                 ints = rest;
             }
         }
         Band::Q4(band) => {
             for (tile, scales) in tiles {
-                let mut sums = [Sums::default(); TILE];
                 let (x, rest) = ints.split(scales.len());
-                (kernel.q4)(band.groups, band.pairs, x, &mut sums);
-                to.rescale(tile * TILE, &sums, &band.scales, scales);
+                (kernel.q4)(band.groups, band.pairs, x, sums);
+                to.rescale(tile * TILE, sums, &band.scales, scales);
                 ints = rest;
             }
         }

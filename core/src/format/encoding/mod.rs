@@ -181,11 +181,10 @@ pub fn short(scale: core::primitive::f32) -> core::primitive::f32 {
 
 /// The [`BAND_ROWS`] little-endian bfloat16 at the start of `bytes`; missing ones read as 0.
 fn short_scales(bytes: &[u8]) -> [core::primitive::f32; BAND_ROWS] {
-    let mut scales = [0.0; BAND_ROWS];
-    for (scale, [low, high]) in scales.iter_mut().zip(bytes.as_chunks::<2>().0) {
-        *scale = core::primitive::f32::from_le_bytes([0, 0, *low, *high]);
-    }
-    scales
+    let halves = bytes.as_chunks::<2>().0.first_chunk::<BAND_ROWS>();
+    halves
+        .unwrap_or(&[[0; 2]; BAND_ROWS])
+        .map(|[low, high]| core::primitive::f32::from_le_bytes([0, 0, low, high]))
 }
 
 /// Writes the upper halves of scales at the start of `out`.

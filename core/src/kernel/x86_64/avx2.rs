@@ -15,11 +15,13 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::{
-    AHEAD_Q4, AHEAD_Q8, Parameters, broadcast, load, prefetch, prefetch_next_band, store,
-};
+use super::registers::{Parameters, broadcast, load, prefetch, prefetch_next_band, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+
+/// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 3 with a model of 70 MiB
+/// in q4, tok/s: without asking 83, 320 bytes 90, 1 KiB 113, 2 KiB 128, 4 KiB 134, 8 KiB 132.
+const AHEAD: usize = 4096;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx2",
@@ -97,7 +99,7 @@ fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]
     let mut totals = [_mm256_setzero_si256(); T];
     for (g, group) in groups.iter().take(x.cols / 4).enumerate() {
         if T == 1 && g % 2 == 0 {
-            prefetch::<AHEAD_Q8>(group);
+            prefetch::<AHEAD>(group);
         }
         let w = load(group);
         let magnitude = _mm256_abs_epi8(w);
@@ -176,7 +178,7 @@ fn q4_block<const T: usize>(
     let mut dots = [_mm256_setzero_si256(); T];
     for (g, group) in block.iter().enumerate() {
         if T == 1 && g % 2 == 0 {
-            prefetch::<AHEAD_Q4>(group);
+            prefetch::<AHEAD>(group);
         }
         let w = load(group);
         let low = _mm256_and_si256(w, nibble);

@@ -15,11 +15,14 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::{
-    AHEAD_Q4, AHEAD_Q8, Parameters, broadcast, load, prefetch, prefetch_next_band, store,
-};
+use super::registers::{Parameters, broadcast, load, prefetch, prefetch_next_band, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+
+/// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 4 with models of 70 and
+/// 525 MiB: a quarter less speed at 1 KiB, a third less without asking.
+const AHEAD_Q8: usize = 512;
+const AHEAD_Q4: usize = 320;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx512vnni",

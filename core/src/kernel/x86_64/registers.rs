@@ -5,11 +5,6 @@ use core::arch::x86_64::*;
 use crate::format::encoding::{BAND_ROWS, q4::Pair};
 use crate::kernel::{Group, Sums};
 
-/// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 4 with models of 70 and
-/// 525 MiB: a quarter less speed at 1 KiB, a third less without asking.
-pub(super) const AHEAD_Q8: usize = 512;
-pub(super) const AHEAD_Q4: usize = 320;
-
 /// Bytes of a line of the caches.
 const LINE: usize = 64;
 
