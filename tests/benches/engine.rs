@@ -96,7 +96,7 @@ fn attention(c: &mut Criterion) {
     group.throughput(Throughput::Elements(64 * 64 * 3));
     for kernel in available() {
         let mut sums = [Sums::default(); 24];
-        let keys = Wide { groups: &groups, stride: 16, per_band: 16 };
+        let keys = Wide { groups: &groups, stride: 16, per_band: 16, ahead: 0 };
         group.bench_function(kernel.name, |b| {
             b.iter(|| (kernel.q8_wide)(black_box(keys), &x, 3, &mut sums));
         });

@@ -41,7 +41,8 @@ impl<'a> Int8<'a> {
         let stride = self.key_groups;
         let (first, bands) = (first / BAND_ROWS, positions.div_ceil(BAND_ROWS));
         let groups = self.keys.get(first * stride..(first + bands) * stride);
-        Wide { groups: groups.unwrap_or_default(), stride, per_band: stride }
+        let groups = groups.unwrap_or_default();
+        Wide { groups, stride, per_band: stride, ahead: groups.len() }
     }
 
     /// Dimensions from `dim` on, which is a multiple of 8, of the values of `positions` positions
@@ -50,7 +51,7 @@ impl<'a> Int8<'a> {
         let stride = self.value_groups;
         let groups = self.values.get(dim / BAND_ROWS * stride + first / 4..);
         let per_band = positions.div_ceil(4);
-        Wide { groups: groups.unwrap_or_default(), stride, per_band }
+        Wide { groups: groups.unwrap_or_default(), stride, per_band, ahead: per_band }
     }
 }
 

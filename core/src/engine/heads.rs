@@ -124,13 +124,17 @@ pub(super) fn strips(shape: &Shape) -> (usize, usize) {
     (shape.heads.checked_div(heads).unwrap_or(0), heads)
 }
 
-/// Heads that read their keys and values together: a divisor of those that share them. Not many
-/// where that would leave threads without work.
+/// Heads that read their keys and values together: a divisor of those that share them, the one with
+/// which the threads are done first.
 fn heads_together(shape: &Shape) -> usize {
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
-    let shared = shape.kv_heads.is_multiple_of(shape.workers.max(1));
-    let most = if shared { MOST_QUERIES } else { 1 };
-    (1..=most).rev().find(|heads| group.is_multiple_of(*heads)).unwrap_or(1)
+    // Instructions per group of 4 columns of keys or values: it is read and widened once, then
+    // multiplied with each head's.
+    let strip = |heads: usize| 4 + 5 * heads;
+    let strips = |heads: usize| shape.heads.checked_div(heads).unwrap_or(0);
+    let most_strips = |heads: usize| strips(heads).div_ceil(shape.workers.max(1));
+    let divisors = (1..=MOST_QUERIES).rev().filter(|heads| group.is_multiple_of(*heads));
+    divisors.min_by_key(|&heads| most_strips(heads) * strip(heads)).unwrap_or(1)
 }
 
 /// The queries of a strip of `heads` heads, of `tokens` tokens from `token` on (in floats, of one).

@@ -8,7 +8,9 @@
 use super::Sums;
 use crate::format::encoding::{BAND_ROWS, BLOCK};
 use crate::format::recipe::Activation;
-use crate::math::{self, LANES, exp, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes};
+use crate::math::{
+    self, LANES, exp_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
+};
 
 /// Little-endian floats of the file.
 pub type Floats<'a> = &'a [[u8; 4]];
@@ -32,7 +34,7 @@ pub struct Elementwise {
         fn(x: &[f32], gain: Floats<'_>, bias: Floats<'_>, epsilon: f32, out: &mut [f32]),
     /// `out = f(gate) · up`, or `out = f(up)` without a gate.
     pub activate: Activate,
-    /// `x = exp(x - max)`; returns the sum, by lanes.
+    /// `x = exp(x - max)` for x ≤ max, see [`math::exp_of_negative`]; returns the sum, by lanes.
     pub exp_sum: fn(x: &mut [f32], max: f32) -> f32,
     /// `out[8·i + r] = sums[i · step][r] · (scales[8·i + r] · scale)`, the scales the upper halves of
     /// floats; returns the largest.
@@ -175,12 +177,12 @@ pub(super) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
     let (chunks, rest) = x.as_chunks_mut::<LANES>();
     for chunk in chunks {
         for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *x = exp(*x - max);
+            *x = exp_of_negative(*x - max);
             *lane += *x;
         }
     }
     for (lane, x) in lanes.iter_mut().zip(rest) {
-        *x = exp(*x - max);
+        *x = exp_of_negative(*x - max);
         *lane += *x;
     }
     sum_lanes(lanes)

@@ -77,6 +77,8 @@ pub struct Wide<'a> {
     pub stride: usize,
     /// Groups of a band that count, at most `stride`.
     pub per_band: usize,
+    /// Groups from each to the one that will be read in its place the next time: a hint, whatever it is.
+    pub ahead: usize,
 }
 
 impl<'a> Wide<'a> {

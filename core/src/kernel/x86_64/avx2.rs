@@ -15,7 +15,9 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::{Parameters, broadcast, load, prefetch, prefetch_next_band, store};
+use super::registers::{
+    Parameters, broadcast, load, prefetch, prefetch_next, prefetch_next_band, store,
+};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
 
@@ -202,7 +204,8 @@ fn q4_block<const T: usize>(
 
 #[target_feature(enable = "avx2")]
 fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    super::wide_tiles!(weights, x, tokens, sums, [4] [3] [2] [1] q8_wide_tile);
+    prefetch_next(weights);
+    super::wide_tiles!(weights, x, tokens, sums, [6] [4] [3] [2] [1] q8_wide_tile);
 }
 
 #[inline]

@@ -15,7 +15,9 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::{Parameters, broadcast, load, prefetch, prefetch_next_band, store};
+use super::registers::{
+    Parameters, broadcast, load, prefetch, prefetch_next, prefetch_next_band, store,
+};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
 
@@ -154,6 +156,7 @@ fn q4_tile<const T: usize, const U: usize>(
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
+    prefetch_next(weights);
     super::wide_tiles!(weights, x, tokens, sums, [8, 1] [6, 1] [4, 1] [3, 1] [2, 1] [1, 2] q8_wide_tile);
 }
 

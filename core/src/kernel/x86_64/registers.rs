@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::format::encoding::{BAND_ROWS, q4::Pair};
-use crate::kernel::{Group, Sums};
+use crate::kernel::{Group, Sums, Wide};
 
 /// Bytes of a line of the caches.
 const LINE: usize = 64;
@@ -57,6 +57,18 @@ pub(super) fn prefetch_next_band(groups: &[Group], pairs: &[Pair], index: usize)
         let parameters = pairs.as_ptr().wrapping_add(index).cast::<i8>().wrapping_add(band);
         // As above. The last one asks for the scales as well, which follow.
         _mm_prefetch::<_MM_HINT_T0>(parameters);
+    }
+}
+
+/// Asks for the groups that will be read in these ones' place the next time.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn prefetch_next(weights: Wide<'_>) {
+    for groups in weights.bands() {
+        for group in groups.iter().step_by(LINE / size_of::<Group>()) {
+            let next = core::ptr::from_ref(group).wrapping_add(weights.ahead);
+            _mm_prefetch::<_MM_HINT_T0>(next.cast()); // as above
+        }
     }
 }
 
