@@ -1,6 +1,7 @@
 //! Prompts from the emulator's command line, or else line by line from its standard input.
 
 use acorn_firmware::Error;
+use semihosting::eprint;
 use semihosting::experimental::env::args;
 use semihosting::io::{Read, stdin};
 
@@ -31,7 +32,7 @@ impl Prompts {
     ///
     /// # Errors
     /// It is longer than [`PROMPT_BYTES`], or not UTF-8.
-    pub fn next(&mut self) -> Result<Option<&str>, Error> {
+    pub fn read(&mut self) -> Result<Option<&str>, Error> {
         let mut len = 0;
         if core::mem::take(&mut self.first) {
             len = self.arguments()?;
@@ -61,6 +62,7 @@ impl Prompts {
     }
 
     fn read_line(&mut self) -> Result<usize, Error> {
+        eprint!("> ");
         let mut input = stdin().map_err(|_| TOO_LONG)?;
         let (mut len, mut byte) = (0, [0]);
         loop {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
-use crate::command::{self, Result};
+use crate::command;
 use crate::toolchain::Toolchain;
 
 /// The firmwares' manifest, from the repository's root.
@@ -82,21 +82,32 @@ impl Board {
         command
     }
 
-    /// Builds all programs for the board, with that model inside; returns the folder they are in.
-    pub(crate) fn build(
+    /// A call of cargo for all programs of the board, with that model inside.
+    pub(crate) fn cargo(
         self,
         toolchain: &Toolchain,
+        command: &str,
         model: &Path,
-        context: Option<u32>,
-    ) -> Result<PathBuf> {
-        let folder = folder();
-        let arguments = ["--release", "--manifest-path", MANIFEST, "-p", "acorn-qemu"];
-        let features = ["--features", self.name()];
-        let arguments = [&arguments[..], &features].concat();
-        let mut cargo = toolchain.cargo("build", self.target(), "core", &folder, &arguments);
-        set_model(&mut cargo, model, context);
-        command::run(cargo)?;
-        Ok(folder.join(self.target()).join("release"))
+        arguments: &[&str],
+    ) -> Command {
+        let firmware = [
+            "--release",
+            "--manifest-path",
+            MANIFEST,
+            "-p",
+            "acorn-qemu",
+            "--features",
+            self.name(),
+        ];
+        let arguments = [&firmware, arguments].concat();
+        let mut cargo = toolchain.cargo(command, self.target(), "core", &folder(), &arguments);
+        set_model(&mut cargo, model);
+        cargo
+    }
+
+    /// Where cargo puts the programs.
+    pub(crate) fn programs(self) -> PathBuf {
+        folder().join(self.target()).join("release")
     }
 }
 
@@ -105,10 +116,7 @@ pub(crate) fn folder() -> PathBuf {
     command::target_dir().join("qemu")
 }
 
-/// Says which model goes into a firmware, and how many positions its cache has.
-pub(crate) fn set_model(cargo: &mut Command, model: &Path, context: Option<u32>) {
-    cargo.env("ACORN_MODEL", model).env_remove("ACORN_CONTEXT");
-    if let Some(context) = context {
-        cargo.env("ACORN_CONTEXT", context.to_string());
-    }
+/// Says which model goes into a firmware.
+pub(crate) fn set_model(cargo: &mut Command, model: &Path) {
+    cargo.env("ACORN_MODEL", model);
 }

@@ -124,6 +124,7 @@ fn fmt() -> Result<String> {
 
 fn clippy() -> Result<String> {
     command::run(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    qemu::clippy()?;
     Ok("no warnings".into())
 }
 

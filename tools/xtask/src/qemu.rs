@@ -69,8 +69,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let board = args.board;
     let model = model(&args.model, &args.quant)?;
     let toolchain = Toolchain::find(&[board.target()])?;
-    let folder = board.build(&toolchain, &model, args.context)?;
-    let program = folder.join(args.program.name());
+    let mut build = board.cargo(&toolchain, "build", &model, &["--bin", args.program.name()]);
+    if let Some(context) = args.context {
+        build.env("ACORN_CONTEXT", context.to_string());
+    }
+    command::run(build)?;
+    let program = board.programs().join(args.program.name());
     if args.map {
         map::print(&program)?;
     }
@@ -89,9 +93,9 @@ pub(crate) fn check() -> Result<String> {
     let kernels = host(&model)?;
     let mut findings = Vec::new();
     for &board in Board::ALL {
-        let folder = board.build(&toolchain, &model, None)?;
+        command::run(board.cargo(&toolchain, "build", &model, &["--bins"]))?;
         for (program, words) in [(Program::Generate, &[PROMPT][..]), (Program::Selftest, &[])] {
-            let emulator = board.emulator(&folder.join(program.name()), words);
+            let emulator = board.emulator(&board.programs().join(program.name()), words);
             let found = command::output(with_patience(&emulator));
             let path = format!("targets/qemu/src/bin/{}.out", program.name());
             let expected = fs::read_to_string(command::root().join(&path))
@@ -115,13 +119,23 @@ pub(crate) fn check() -> Result<String> {
     }
 }
 
+/// Lints of the firmware, for Arm and for RISC-V.
+pub(crate) fn clippy() -> Result<()> {
+    let model = model(Path::new("home"), "q4")?;
+    for board in [Board::M0, Board::Riscv32] {
+        let toolchain = Toolchain::find(&[board.target()])?;
+        command::run(board.cargo(&toolchain, "clippy", &model, &["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
 /// The self-test on this machine, with all its kernels: how many there are, all of the hash that the
 /// boards are compared with.
 fn host(model: &Path) -> Result<usize> {
     let folder = boards::folder();
     let mut host = cargo(&["run", "--release", "--manifest-path", boards::MANIFEST]);
     host.args(["-p", "acorn-firmware", "--example", "host", "--target-dir"]).arg(&folder);
-    boards::set_model(&mut host, model, None);
+    boards::set_model(&mut host, model);
     let kernels = command::output(host)?;
     print!("{kernels}");
     let path = "targets/qemu/src/bin/selftest.out";

@@ -21,7 +21,7 @@ fn main() -> Result<(), Error> {
     let mut engine = Engine::new(&model, &plan, &mut **ARENA.take())?;
 
     let mut prompts = Prompts::default();
-    while let Some(prompt) = prompts.next()? {
+    while let Some(prompt) = prompts.read()? {
         answer(&mut engine, tokenizer, prompt)?;
         engine.reset(); // the next prompt starts with an empty context
     }
