@@ -44,8 +44,9 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, span: S
             key.iter_mut().zip(center.floats()).for_each(|(key, center)| *key -= center);
         }
     }
-    let tokens = keys.chunks_exact(kv).zip(values.chunks_exact(kv)).take(span.tokens);
-    for (position, (key, value)) in (span.position..).zip(tokens) {
+    // Positions first: see `norm`, why.
+    let tokens = (span.position..).zip(keys.chunks_exact(kv)).zip(values.chunks_exact(kv));
+    for ((position, key), value) in tokens.take(span.tokens) {
         cache::store(&mut buffers.cache, shape, layer, position, key, value);
     }
     if int8 {

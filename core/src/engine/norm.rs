@@ -17,13 +17,14 @@ impl<'a> Rows<'a> {
     /// Each token with its place, cut to `hidden`.
     fn each(self) -> impl Iterator<Item = (&'a [f32], &'a mut [f32])> {
         let Self { x, hidden, out, out_cols } = self;
-        x.chunks_exact(hidden.max(1)).zip(out.chunks_exact_mut(out_cols.max(1))).map(
-            move |(x, out)| {
-                let (head, tail) = out.split_at_mut_checked(hidden).unwrap_or_default();
-                tail.fill(0.0);
-                (x, head)
-            },
-        )
+        // Tokens are counted only so that `zip` does not compute their number, which could divide by
+        // zero for all that the compiler knows where it optimises for size.
+        let tokens = (0usize..).zip(x.chunks_exact(hidden.max(1)));
+        tokens.zip(out.chunks_exact_mut(out_cols.max(1))).map(move |((_, x), out)| {
+            let (head, tail) = out.split_at_mut_checked(hidden).unwrap_or_default();
+            tail.fill(0.0);
+            (x, head)
+        })
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum Step {
     Clippy,
     /// The API's documentation, warnings refused
     Doc,
-    /// The core linked for microcontrollers: no heap, no panic, no recursion
+    /// The core linked for microcontrollers: no heap, no panic, no recursion, no f64, not larger
     Firmware,
     /// The firmware on emulated microcontrollers: it answers, and its logits have this machine's bits
     Boards,
