@@ -4,11 +4,11 @@
 
 use std::error::Error;
 
-use acorn_core::{Arena, Engine, Model, Plan, kernel};
-use acorn_firmware::{ARENA_BYTES, LIMITS, MODEL, selftest};
+use acorn_core::{Arena, Engine, Plan, kernel};
+use acorn_firmware::{ARENA_BYTES, LIMITS, boot, selftest};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let model = Model::parse(MODEL)?;
+    let model = boot(|slot, error| eprintln!("slot {}: {error}", slot.name))?;
     let tokenizer = model.tokenizer().ok_or(acorn_firmware::Error::NoTokenizer)?;
     let plan = Plan::new(&model, &LIMITS)?;
     let mut arena = Box::new(Arena::<ARENA_BYTES>::new());

@@ -1,7 +1,7 @@
 //! What the firmwares share: the model in flash and the memory that it needs, an error that says what
 //! to do, the stack's depth, a self-test that any machine can repeat, and a count by part.
 //!
-//! A firmware needs no more of it than [`MODEL`], [`LIMITS`] and [`ARENA_BYTES`]: see
+//! A firmware needs no more of it than [`boot`], [`LIMITS`] and [`ARENA_BYTES`]: see
 //! `targets/qemu/src/bin/generate.rs`.
 #![no_std]
 
@@ -13,4 +13,4 @@ pub mod selftest;
 pub mod stack;
 
 pub use error::Error;
-pub use model::{ARENA_BYTES, LIMITS, MODEL};
+pub use model::{ARENA_BYTES, LIMITS, SLOTS, Slot, boot};

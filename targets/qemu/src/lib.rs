@@ -13,6 +13,7 @@ pub use console::{PROMPT_BYTES, Prompts, argument};
 pub use machine::instructions;
 pub use semihosting::{eprintln, print, println};
 
+use acorn_core::Model;
 use acorn_firmware::Error;
 use acorn_firmware::stack::Painted;
 
@@ -43,4 +44,13 @@ pub fn run(program: fn() -> Result<(), Error>) -> ! {
             semihosting::process::exit(1)
         }
     }
+}
+
+/// The model of the first slot that is whole; says, on the error stream, what is wrong with others.
+///
+/// # Errors
+/// No slot has a whole model.
+pub fn model() -> Result<Model<'static>, Error> {
+    let report = |slot: acorn_firmware::Slot, error| eprintln!("slot {}: {error}", slot.name);
+    Ok(acorn_firmware::boot(report)?)
 }

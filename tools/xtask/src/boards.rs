@@ -82,32 +82,26 @@ impl Board {
         command
     }
 
-    /// A call of cargo for all programs of the board, with that model inside.
+    /// A call of cargo with `command` and `arguments` for the board's programs, in that profile, with
+    /// that model inside.
     pub(crate) fn cargo(
         self,
         toolchain: &Toolchain,
         command: &str,
+        profile: &str,
         model: &Path,
         arguments: &[&str],
     ) -> Command {
-        let firmware = [
-            "--release",
-            "--manifest-path",
-            MANIFEST,
-            "-p",
-            "acorn-qemu",
-            "--features",
-            self.name(),
-        ];
-        let arguments = [&firmware, arguments].concat();
+        let firmware = ["--manifest-path", MANIFEST, "-p", "acorn-qemu", "--features", self.name()];
+        let arguments = [&firmware[..], &["--profile", profile], arguments].concat();
         let mut cargo = toolchain.cargo(command, self.target(), "core", &folder(), &arguments);
         set_model(&mut cargo, model);
         cargo
     }
 
-    /// Where cargo puts the programs.
-    pub(crate) fn programs(self) -> PathBuf {
-        folder().join(self.target()).join("release")
+    /// Where cargo puts the programs of a profile.
+    pub(crate) fn programs(self, profile: &str) -> PathBuf {
+        folder().join(self.target()).join(profile)
     }
 }
 

@@ -3,6 +3,7 @@
 mod boards;
 mod ci;
 mod command;
+mod damage;
 mod elf;
 mod firmware;
 mod instructions;

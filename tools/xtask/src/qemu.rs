@@ -8,8 +8,8 @@ use clap::ValueEnum;
 
 use crate::boards::{self, Board};
 use crate::command::{self, Result, cargo};
-use crate::map;
 use crate::toolchain::Toolchain;
+use crate::{damage, map};
 
 /// Run the firmware on an emulated microcontroller
 #[derive(clap::Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Positions in the KV cache [default: 128, or all that the model takes]
     #[arg(long, value_name = "N")]
     context: Option<u32>,
+    /// The smallest code instead of the fastest
+    #[arg(long)]
+    small: bool,
     /// Print what lies where in flash and RAM
     #[arg(long)]
     map: bool,
@@ -40,7 +43,7 @@ pub(crate) struct Args {
 
 /// A program of the firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Program {
+pub(crate) enum Program {
     /// Answers a prompt
     Generate,
     /// Prints a hash of the logits
@@ -57,10 +60,21 @@ impl Program {
             Self::Bench => "bench",
         }
     }
+
+    /// The file with what it prints when it is checked, from the repository's root.
+    fn record(self) -> String {
+        format!("targets/qemu/src/bin/{}.out", self.name())
+    }
+
+    /// What it prints when it is checked.
+    pub(crate) fn expected(self) -> Result<String> {
+        let path = self.record();
+        fs::read_to_string(command::root().join(&path)).map_err(|error| format!("{path}: {error}"))
+    }
 }
 
 /// The prompt that `generate` is checked with.
-const PROMPT: &str = "turn off all the lights";
+pub(crate) const PROMPT: &str = "turn off all the lights";
 
 /// Seconds after which a program on a board has hung.
 const PATIENCE: &str = "120";
@@ -69,12 +83,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let board = args.board;
     let model = model(&args.model, &args.quant)?;
     let toolchain = Toolchain::find(&[board.target()])?;
-    let mut build = board.cargo(&toolchain, "build", &model, &["--bin", args.program.name()]);
+    let profile = if args.small { "small" } else { "release" };
+    let program = ["--bin", args.program.name()];
+    let mut build = board.cargo(&toolchain, "build", profile, &model, &program);
     if let Some(context) = args.context {
         build.env("ACORN_CONTEXT", context.to_string());
     }
     command::run(build)?;
-    let program = board.programs().join(args.program.name());
+    let program = board.programs(profile).join(args.program.name());
     if args.map {
         map::print(&program)?;
     }
@@ -93,13 +109,11 @@ pub(crate) fn check() -> Result<String> {
     let kernels = host(&model)?;
     let mut findings = Vec::new();
     for &board in Board::ALL {
-        command::run(board.cargo(&toolchain, "build", &model, &["--bins"]))?;
+        command::run(board.cargo(&toolchain, "build", "release", &model, &["--bins"]))?;
         for (program, words) in [(Program::Generate, &[PROMPT][..]), (Program::Selftest, &[])] {
-            let emulator = board.emulator(&board.programs().join(program.name()), words);
+            let emulator = board.emulator(&board.programs("release").join(program.name()), words);
             let found = command::output(with_patience(&emulator));
-            let path = format!("targets/qemu/src/bin/{}.out", program.name());
-            let expected = fs::read_to_string(command::root().join(&path))
-                .map_err(|error| format!("{path}: {error}"))?;
+            let (path, expected) = (program.record(), program.expected()?);
             let place = format!("{} on {}", program.name(), board.name());
             match found {
                 Ok(found) if found == expected => println!("{place}: as in {path}"),
@@ -108,6 +122,9 @@ pub(crate) fn check() -> Result<String> {
                 Err(error) => findings.push(format!("{place}: {error}")),
             }
         }
+    }
+    if let Err(error) = damage::check(Board::M4, &toolchain, &model) {
+        findings.push(error);
     }
     if findings.is_empty() {
         let boards = Board::ALL.len();
@@ -122,9 +139,14 @@ pub(crate) fn check() -> Result<String> {
 /// Lints of the firmware, for Arm and for RISC-V.
 pub(crate) fn clippy() -> Result<()> {
     let model = model(Path::new("home"), "q4")?;
+    let lints = ["--", "-D", "warnings"];
     for board in [Board::M0, Board::Riscv32] {
         let toolchain = Toolchain::find(&[board.target()])?;
-        command::run(board.cargo(&toolchain, "clippy", &model, &["--", "-D", "warnings"]))?;
+        if toolchain.has_clippy() {
+            command::run(board.cargo(&toolchain, "clippy", "release", &model, &lints))?;
+        } else {
+            println!("the toolchain for {} has no clippy: not linted", board.target());
+        }
     }
     Ok(())
 }
@@ -138,9 +160,7 @@ fn host(model: &Path) -> Result<usize> {
     boards::set_model(&mut host, model);
     let kernels = command::output(host)?;
     print!("{kernels}");
-    let path = "targets/qemu/src/bin/selftest.out";
-    let expected = fs::read_to_string(command::root().join(path))
-        .map_err(|error| format!("{path}: {error}"))?;
+    let (path, expected) = (Program::Selftest.record(), Program::Selftest.expected()?);
     let hash = expected.lines().find_map(|line| line.strip_prefix("logits "));
     let hash = hash.ok_or_else(|| format!("{path}: no line \"logits …\""))?;
     for line in kernels.lines() {
@@ -175,7 +195,7 @@ fn model(model: &Path, quant: &str) -> Result<PathBuf> {
 }
 
 /// The same command, killed when it takes too long.
-fn with_patience(emulator: &Command) -> Command {
+pub(crate) fn with_patience(emulator: &Command) -> Command {
     let mut timeout = command::program("timeout");
     timeout.arg(PATIENCE).arg(emulator.get_program()).args(emulator.get_args());
     timeout

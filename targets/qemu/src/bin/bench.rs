@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
-use acorn_core::{Arena, Engine, Model, Plan};
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS, MODEL, bench};
+use acorn_core::{Arena, Engine, Plan};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS, bench};
 use acorn_qemu::{argument, instructions, println};
 use static_cell::ConstStaticCell;
 
@@ -15,7 +15,7 @@ static ARENA: ConstStaticCell<Arena<ARENA_BYTES>> = ConstStaticCell::new(Arena::
 const TOKENS: usize = 32;
 
 fn main() -> Result<(), Error> {
-    let model = Model::parse(MODEL)?;
+    let model = acorn_qemu::model()?;
     let plan = Plan::new(&model, &LIMITS)?;
     let mut engine = Engine::new(&model, &plan, &mut **ARENA.take())?;
     let count = argument().unwrap_or(TOKENS);

@@ -3,9 +3,9 @@
 #![no_main]
 
 use acorn_core::tokenizer::{Decoder, EncodeOptions, Slot};
-use acorn_core::{Arena, Engine, Model, Plan, Tokenizer, greedy};
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS, MODEL};
-use acorn_qemu::{PROMPT_BYTES, Prompts, print, println};
+use acorn_core::{Arena, Engine, Plan, Tokenizer, greedy};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS};
+use acorn_qemu::{PROMPT_BYTES, Prompts, eprintln, print, println};
 use static_cell::ConstStaticCell;
 
 acorn_qemu::entry!(main);
@@ -14,8 +14,7 @@ acorn_qemu::entry!(main);
 static ARENA: ConstStaticCell<Arena<ARENA_BYTES>> = ConstStaticCell::new(Arena::new());
 
 fn main() -> Result<(), Error> {
-    let model = Model::parse(MODEL)?; // the structure, in microseconds
-    model.verify()?; // checksums and values: flash can rot
+    let model = acorn_qemu::model()?; // the first slot in flash whose checksums are right
     let tokenizer = model.tokenizer().ok_or(Error::NoTokenizer)?;
     let plan = Plan::new(&model, &LIMITS)?;
     let mut engine = Engine::new(&model, &plan, &mut **ARENA.take())?;
@@ -43,6 +42,10 @@ fn answer(engine: &mut Engine<'_>, tokenizer: Tokenizer<'_>, prompt: &str) -> Re
             break;
         }
         decoder.push(token, |text| print!("{text}"));
+        if engine.position() == engine.context() {
+            eprintln!("context full: {} positions", engine.context());
+            break;
+        }
         engine.decode(token)?;
     }
     decoder.finish(|text| print!("{text}"));

@@ -2,8 +2,8 @@
 #![no_std]
 #![no_main]
 
-use acorn_core::{Arena, Engine, Model, Plan};
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS, MODEL, selftest};
+use acorn_core::{Arena, Engine, Plan};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS, selftest};
 use acorn_qemu::{eprintln, println};
 use static_cell::ConstStaticCell;
 
@@ -12,14 +12,13 @@ acorn_qemu::entry!(main);
 static ARENA: ConstStaticCell<Arena<ARENA_BYTES>> = ConstStaticCell::new(Arena::new());
 
 fn main() -> Result<(), Error> {
-    let model = Model::parse(MODEL)?;
-    model.verify()?;
+    let model = acorn_qemu::model()?;
     let tokenizer = model.tokenizer().ok_or(Error::NoTokenizer)?;
     let plan = Plan::new(&model, &LIMITS)?;
     let mut engine = Engine::new(&model, &plan, &mut **ARENA.take())?;
     eprintln!("kernel {}", engine.kernel());
     let outcome = selftest::run(&mut engine, &tokenizer)?;
-    println!("model {} bytes, arena {ARENA_BYTES} bytes", MODEL.len());
+    println!("arena {ARENA_BYTES} bytes, context {}", engine.context());
     println!("prompt {} tokens, {} steps", outcome.prompt, selftest::STEPS);
     println!("logits {:016x}", outcome.hash);
     Ok(())
