@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::new(&model, &LIMITS)?;
     let mut arena = Box::new(Arena::<ARENA_BYTES>::new());
     for kernel in kernel::available() {
-        let mut engine = Engine::new(&model, &plan, &mut **arena)?.with_kernel(kernel);
+        let mut engine = Engine::new(&model, &plan, &mut arena)?.with_kernel(kernel);
         let outcome = selftest::run(&mut engine, &tokenizer)?;
         println!("{} {:016x}", kernel.name, outcome.hash);
     }

@@ -136,10 +136,15 @@ pub(crate) fn check() -> Result<String> {
     }
 }
 
-/// Lints of the firmware, for Arm and for RISC-V.
+/// Lints of the firmware, for Arm and for RISC-V, and of what it shares with this machine.
 pub(crate) fn clippy() -> Result<()> {
     let model = model(Path::new("home"), "q4")?;
     let lints = ["--", "-D", "warnings"];
+    let mut host = cargo(&["clippy", "--release", "--manifest-path", boards::MANIFEST]);
+    host.args(["-p", "acorn-firmware", "--all-targets", "--target-dir"]).arg(boards::folder());
+    boards::set_model(&mut host, &model);
+    host.args(lints);
+    command::run(host)?;
     for board in [Board::M0, Board::Riscv32] {
         let toolchain = Toolchain::find(&[board.target()])?;
         if toolchain.has_clippy() {

@@ -17,7 +17,7 @@ const TOKENS: usize = 32;
 fn main() -> Result<(), Error> {
     let model = acorn_qemu::model()?;
     let plan = Plan::new(&model, &LIMITS)?;
-    let mut engine = Engine::new(&model, &plan, &mut **ARENA.take())?;
+    let mut engine = Engine::new(&model, &plan, ARENA.take())?;
     let count = argument().unwrap_or(TOKENS);
     let first = model.tokenizer().and_then(|tokenizer| tokenizer.bos()).unwrap_or(0);
     let cost = bench::decode(&mut engine, model.recipe(), first, count, instructions)?;

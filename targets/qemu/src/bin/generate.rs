@@ -17,7 +17,7 @@ fn main() -> Result<(), Error> {
     let model = acorn_qemu::model()?; // the first slot in flash whose checksums are right
     let tokenizer = model.tokenizer().ok_or(Error::NoTokenizer)?;
     let plan = Plan::new(&model, &LIMITS)?;
-    let mut engine = Engine::new(&model, &plan, &mut **ARENA.take())?;
+    let mut engine = Engine::new(&model, &plan, ARENA.take())?;
 
     let mut prompts = Prompts::default();
     while let Some(prompt) = prompts.read()? {

@@ -15,7 +15,7 @@ fn main() -> Result<(), Error> {
     let model = acorn_qemu::model()?;
     let tokenizer = model.tokenizer().ok_or(Error::NoTokenizer)?;
     let plan = Plan::new(&model, &LIMITS)?;
-    let mut engine = Engine::new(&model, &plan, &mut **ARENA.take())?;
+    let mut engine = Engine::new(&model, &plan, ARENA.take())?;
     eprintln!("kernel {}", engine.kernel());
     let outcome = selftest::run(&mut engine, &tokenizer)?;
     println!("arena {ARENA_BYTES} bytes, context {}", engine.context());
