@@ -58,5 +58,5 @@ pub use engine::{Engine, Inline, Progress, Workers};
 pub use error::{EngineError, FormatError, FormatErrorKind, PlanError};
 pub use model::Model;
 pub use plan::{Arena, KeepLogits, KvKind, Limits, Plan};
-pub use sample::{Sampler, SamplerOptions};
+pub use sample::{Sampler, SamplerOptions, greedy};
 pub use tokenizer::Tokenizer;

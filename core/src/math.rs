@@ -26,8 +26,9 @@ pub fn nearest(x: f32) -> i32 {
 }
 
 /// eˣ, within 2 units in the last place; 0 below -103.97, infinity above 88.72. Without branches, so
-/// that loops over it become vectors.
-#[inline(always)]
+/// that loops over it become vectors; where there are none, a program has it once.
+#[cfg_attr(any(target_pointer_width = "64", target_arch = "wasm32"), inline(always))]
+#[cfg_attr(not(any(target_pointer_width = "64", target_arch = "wasm32")), inline(never))]
 pub fn exp(x: f32) -> f32 {
     // Beyond these bounds the result is 0 or infinity; within, 2ⁿ is built in two exact halves. NaN
     // stays NaN through the polynomial.

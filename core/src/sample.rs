@@ -91,7 +91,7 @@ impl Sampler {
         penalize(logits, recent, self.options.repeat_penalty);
         let largest = max(logits);
         if self.options.temperature == 0.0 || !largest.is_finite() {
-            return index_of_max(logits);
+            return greedy(logits);
         }
         let inverse = 1.0 / self.options.temperature;
         for logit in logits.iter_mut() {
@@ -131,10 +131,11 @@ fn penalize(logits: &mut [f32], recent: &[u32], penalty: f32) {
     }
 }
 
-/// The lowest index of the largest value; NaN is never the largest. 0 where there is none.
-fn index_of_max(values: &[f32]) -> u32 {
+/// The most likely token: the lowest index of the largest of `logits` `[vocab_size]`. NaN is never
+/// the largest; 0 where there is none. What a [`Sampler`] of temperature 0 does, without its code.
+pub fn greedy(logits: &[f32]) -> u32 {
     let mut best = (0, f32::NEG_INFINITY);
-    for (index, &value) in (0..).zip(values) {
+    for (index, &value) in (0..).zip(logits) {
         if value > best.1 {
             best = (index, value);
         }

@@ -372,5 +372,7 @@ fn quantize(kernel: &Kernel, row: &mut InputRow<'_>) {
 
 /// How many pieces of that cost a budget allows: at least one.
 fn pieces(budget: u64, cost: u64) -> usize {
-    usize::try_from(budget / cost.max(1)).unwrap_or(usize::MAX).max(1)
+    // In the processor's own width: dividing 64 bits takes a routine and its time where there are 32.
+    let native = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    (native(budget) / native(cost).max(1)).max(1)
 }

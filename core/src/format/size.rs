@@ -2,7 +2,9 @@
 
 use super::ALIGNMENT;
 
-/// The product of `factors`, or `None` where it does not fit 64 bits.
+/// The product of `factors`, or `None` where it does not fit 64 bits. Such products take many instructions
+/// where registers have 32 bits: a program has them once.
+#[inline(never)]
 pub fn product(factors: &[u64]) -> Option<u64> {
     factors.iter().try_fold(1u64, |p, &f| p.checked_mul(f))
 }

@@ -318,10 +318,7 @@ pub fn at(recipe: &Recipe, place: usize) -> Option<(Role, u32)> {
 /// The tensors of a model of that recipe, in file order, with their layers.
 pub fn expected(recipe: &Recipe) -> impl Iterator<Item = (Role, u32)> + use<> {
     let recipe = *recipe;
-    let has = move |(role, _): &(Role, u32)| role.is_in(&recipe);
-    let layers = (0..recipe.layers).flat_map(|layer| Role::LAYER.map(|role| (role, layer)));
-    let (first, last) = (Role::FIRST.map(|role| (role, 0)), Role::LAST.map(|role| (role, 0)));
-    first.into_iter().chain(layers).chain(last).filter(has)
+    (0..).map_while(move |index| at(&recipe, index))
 }
 
 /// The index of a tensor in the table, [`expected`] turned around; `None` where there is no such.
@@ -360,7 +357,12 @@ mod tests {
                 key_centers: flag(5),
                 ..Recipe::default()
             };
-            for (index, (role, layer)) in expected(&recipe).enumerate() {
+            let has = |(role, _): &(Role, u32)| role.is_in(&recipe);
+            let layers = (0..recipe.layers).flat_map(|layer| Role::LAYER.map(|role| (role, layer)));
+            let first = Role::FIRST.map(|role| (role, 0)).into_iter();
+            let all = first.chain(layers).chain(Role::LAST.map(|role| (role, 0))).filter(has);
+            assert!(all.clone().eq(expected(&recipe)));
+            for (index, (role, layer)) in all.enumerate() {
                 assert_eq!(place(&recipe, role, layer), Some(index), "{role:?} {layer}");
                 assert_eq!(at(&recipe, index), Some((role, layer)));
             }

@@ -35,6 +35,10 @@ impl<'a> Decoder<'a> {
 
     /// Gives the characters that this token completes to `sink`. Unknown ids show as nothing.
     pub fn push(&mut self, id: u32, mut sink: impl FnMut(&str)) {
+        self.push_to(id, &mut sink);
+    }
+
+    fn push_to(&mut self, id: u32, sink: &mut dyn FnMut(&str)) {
         let Some(mut bytes) = self.tokenizer.token_bytes(id) else { return };
         if !self.show_special && self.tokenizer.is_special(id) {
             return;
@@ -43,7 +47,7 @@ impl<'a> Decoder<'a> {
             Strip::FirstToken if !self.started => {
                 self.started = true;
                 let parts = bytes.split(|&byte| byte == b' ');
-                parts.for_each(|part| self.characters.push(part, &mut sink));
+                parts.for_each(|part| self.characters.push_to(part, sink));
                 return;
             }
             Strip::Space if !self.started && !bytes.is_empty() => {
@@ -52,7 +56,7 @@ impl<'a> Decoder<'a> {
             }
             _ => {}
         }
-        self.characters.push(bytes, sink);
+        self.characters.push_to(bytes, sink);
     }
 
     /// Ends the text: the start of a character whose rest did not come shows as U+FFFD.

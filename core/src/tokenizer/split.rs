@@ -20,8 +20,8 @@ impl<'t> Segment<'t> {
     }
 
     /// Its characters, the space first.
-    pub(super) fn chars(self) -> impl Iterator<Item = char> + Clone + 't {
-        self.space.then_some(' ').into_iter().chain(self.text.chars())
+    pub(super) fn chars(self) -> Chars<'t> {
+        Chars { space: self.space, text: self.text.chars(), no_number: None }
     }
 
     /// Cuts behind that many bytes, the space being one of them.
@@ -29,6 +29,33 @@ impl<'t> Segment<'t> {
         let len = if self.space { len.saturating_sub(1) } else { len };
         let (text, rest) = self.text.split_at_checked(len).unwrap_or((self.text, ""));
         (Self { text, ..self }, Segment { space: false, text: rest })
+    }
+}
+
+/// The characters of a segment, the space first. One type for all ways of splitting, so that a program
+/// has their code once.
+#[derive(Clone)]
+pub(super) struct Chars<'t> {
+    space: bool,
+    text: core::str::Chars<'t>,
+    /// The characters end before the first number, by these tables.
+    no_number: Option<&'t Tables<'t>>,
+}
+
+impl Iterator for Chars<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        let next = match core::mem::take(&mut self.space) {
+            true => Some(' '),
+            false => self.text.next(),
+        };
+        let number = |&c: &char| self.no_number.is_some_and(|t| t.class(c) == Class::Number);
+        if next.as_ref().is_some_and(number) {
+            self.text = "".chars();
+            return None;
+        }
+        next
     }
 }
 
@@ -49,14 +76,14 @@ impl<'a, 't> Pieces<'a, 't> {
         let spaces = |c| is_space(self.tables, c);
         match self.tables.header().split {
             Split::None => usize::MAX,
-            Split::Spaces => until(chars, |_, this| spaces(this)),
-            Split::Words => until(chars, |last, this| spaces(this) && !spaces(last)),
+            Split::Spaces => until(chars, &|_, this| spaces(this)),
+            Split::Words => until(chars, &|last, this| spaces(this) && !spaces(last)),
             Split::Gpt2 => gpt2(self.tables, chars),
             Split::Gpt2Digits => {
                 let number = |c: &char| self.tables.class(*c) == Class::Number;
                 match chars.clone().next().filter(number) {
                     Some(c) => c.len_utf8(),
-                    None => gpt2(self.tables, chars.take_while(|c| !number(c))),
+                    None => gpt2(self.tables, Chars { no_number: Some(self.tables), ..chars }),
                 }
             }
         }
@@ -87,7 +114,7 @@ fn bytes(chars: impl Iterator<Item = char>) -> usize {
 
 /// Bytes up to the first place, but not the very start, where `border` says so of the characters
 /// on both sides.
-fn until(chars: impl Iterator<Item = char>, border: impl Fn(char, char) -> bool) -> usize {
+fn until(chars: Chars<'_>, border: &dyn Fn(char, char) -> bool) -> usize {
     let mut last = None;
     bytes(chars.take_while(|&this| !last.replace(this).is_some_and(|last| border(last, this))))
 }
@@ -98,7 +125,7 @@ fn until(chars: impl Iterator<Item = char>, border: impl Fn(char, char) -> bool)
 /// ```text
 /// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 /// ```
-fn gpt2(tables: &Tables<'_>, chars: impl Iterator<Item = char> + Clone) -> usize {
+fn gpt2(tables: &Tables<'_>, chars: Chars<'_>) -> usize {
     if let Some(len) = contraction(chars.clone()) {
         return len;
     }
@@ -121,9 +148,9 @@ fn gpt2(tables: &Tables<'_>, chars: impl Iterator<Item = char> + Clone) -> usize
 
 /// A run of white space; without its last character where other text follows, which may want that
 /// one for itself, but never empty.
-fn white_space(tables: &Tables<'_>, mut chars: impl Iterator<Item = char>) -> usize {
+fn white_space(tables: &Tables<'_>, chars: Chars<'_>) -> usize {
     let (mut before_last, mut len) = (0, 0usize);
-    for c in chars.by_ref() {
+    for c in chars {
         if tables.class(c) != Class::Space {
             return if before_last > 0 { before_last } else { len };
         }
@@ -133,7 +160,7 @@ fn white_space(tables: &Tables<'_>, mut chars: impl Iterator<Item = char>) -> us
     len
 }
 
-fn contraction(mut chars: impl Iterator<Item = char>) -> Option<usize> {
+fn contraction(mut chars: Chars<'_>) -> Option<usize> {
     chars.next().filter(|&c| c == '\'')?;
     match chars.next()? {
         's' | 't' | 'm' | 'd' => Some(2),

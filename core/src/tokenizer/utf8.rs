@@ -25,23 +25,28 @@ impl Utf8Stream {
     }
 
     /// Gives the whole characters to `sink`. O(bytes).
-    pub fn push(&mut self, mut bytes: &[u8], mut sink: impl FnMut(&str)) {
+    pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(&str)) {
+        self.push_to(bytes, &mut sink);
+    }
+
+    /// The same for all kinds of sinks: code that a program has once.
+    pub(super) fn push_to(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(&str)) {
         while self.len > 0 {
             let Some((&byte, rest)) = bytes.split_first() else { return };
-            if self.extend(byte, &mut sink) {
+            if self.extend(byte, sink) {
                 bytes = rest;
             }
         }
         loop {
             let error = match core::str::from_utf8(bytes) {
-                Ok(text) => return emit(text, &mut sink),
+                Ok(text) => return emit(text, sink),
                 Err(error) => error,
             };
             let Some((valid, rest)) = bytes.split_at_checked(error.valid_up_to()) else { return };
-            emit(core::str::from_utf8(valid).unwrap_or_default(), &mut sink);
+            emit(core::str::from_utf8(valid).unwrap_or_default(), sink);
             match error.error_len() {
                 Some(len) => {
-                    self.replace(len, &mut sink);
+                    self.replace(len, sink);
                     bytes = rest.get(len..).unwrap_or_default();
                 }
                 None => {
@@ -55,14 +60,18 @@ impl Utf8Stream {
 
     /// Gives what is still held back as replacement characters.
     pub fn finish(&mut self, mut sink: impl FnMut(&str)) {
+        self.finish_to(&mut sink);
+    }
+
+    fn finish_to(&mut self, sink: &mut dyn FnMut(&str)) {
         let len = core::mem::take(&mut self.len);
         if len > 0 {
-            self.replace(len, &mut sink);
+            self.replace(len, sink);
         }
     }
 
     /// Tries `byte` behind what is held; says whether it belonged there.
-    fn extend(&mut self, byte: u8, sink: &mut impl FnMut(&str)) -> bool {
+    fn extend(&mut self, byte: u8, sink: &mut dyn FnMut(&str)) -> bool {
         let held = self.len;
         if let Some(slot) = self.held.get_mut(held) {
             *slot = byte;
@@ -75,20 +84,20 @@ impl Utf8Stream {
             }
             Err(error) if error.error_len().is_none() => self.len = held.saturating_add(1),
             Err(_) => {
-                self.finish(sink);
+                self.finish_to(sink);
                 return false;
             }
         }
         true
     }
 
-    fn replace(&self, len: usize, sink: &mut impl FnMut(&str)) {
+    fn replace(&self, len: usize, sink: &mut dyn FnMut(&str)) {
         let count = if self.invalid == Invalid::PerByte { len } else { 1 };
         (0..count).for_each(|_| sink("\u{FFFD}"));
     }
 }
 
-fn emit(text: &str, sink: &mut impl FnMut(&str)) {
+fn emit(text: &str, sink: &mut dyn FnMut(&str)) {
     if !text.is_empty() {
         sink(text);
     }

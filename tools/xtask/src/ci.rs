@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{firmware, instructions, kernels, links};
+use crate::{boards, firmware, instructions, kernels, links, qemu};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -18,8 +18,10 @@ pub(crate) enum Step {
     Clippy,
     /// The API's documentation, warnings refused
     Doc,
-    /// The core linked for microcontrollers: no heap, no panic, no recursion
+    /// The core linked for microcontrollers: no heap, no panic, no recursion, no f64, not larger
     Firmware,
+    /// The firmware on emulated microcontrollers: it answers, and its logits have this machine's bits
+    Boards,
     /// The kernels' tests on AArch64 processors, emulated
     Aarch64,
     /// The kernels' tests as WebAssembly
@@ -48,6 +50,7 @@ impl Step {
             Self::Clippy => clippy(),
             Self::Doc => doc(),
             Self::Firmware => firmware::check(),
+            Self::Boards => qemu::check(),
             Self::Aarch64 => kernels::aarch64(),
             Self::Wasm => kernels::wasm(),
             Self::Test => test(),
@@ -115,11 +118,13 @@ fn seconds(duration: Duration) -> String {
 fn fmt() -> Result<String> {
     command::run(cargo(&["fmt", "--all", "--check"]))?;
     command::run(cargo(&["fmt", "--check", "--manifest-path", firmware::MANIFEST]))?;
+    command::run(cargo(&["fmt", "--all", "--check", "--manifest-path", boards::MANIFEST]))?;
     Ok("formatted (else: cargo fmt --all)".into())
 }
 
 fn clippy() -> Result<String> {
     command::run(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    qemu::clippy()?;
     Ok("no warnings".into())
 }
 

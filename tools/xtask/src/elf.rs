@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionKind, SymbolKind};
+use object::{
+    Architecture, Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionKind, SymbolKind,
+};
 
 use crate::command::Result;
 
@@ -31,12 +33,14 @@ pub(crate) struct Reference {
 }
 
 impl Image {
-    /// Reads an ELF file for Arm's Thumb state (where bit 0 of a function's address is the state).
+    /// Reads an ELF file for Arm's Thumb state (where bit 0 of a function's address is the state) or
+    /// RISC-V.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         let failed = |error: object::Error| format!("cannot read the program: {error}");
         let file = object::File::parse(bytes).map_err(failed)?;
         let mut functions: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-        // Where instructions begin and where data does: the ABI's mapping symbols.
+        let thumb = file.architecture() == Architecture::Arm;
+        // Where Thumb instructions begin and where data does: the ABI's mapping symbols.
         let mut is_code = BTreeMap::new();
         for symbol in file.symbols() {
             let name = symbol.name().map_err(failed)?;
@@ -63,7 +67,10 @@ impl Image {
             if section.kind() != SectionKind::Text {
                 continue;
             }
-            image.add_calls_of_self(section.address(), section.data().map_err(failed)?, &is_code);
+            let code = section.data().map_err(failed)?;
+            if thumb {
+                image.add_calls_of_self(section.address(), code, &is_code);
+            }
             for (at, relocation) in section.relocations() {
                 let RelocationTarget::Symbol(index) = relocation.target() else { continue };
                 let symbol = file.symbol_by_index(index).map_err(failed)?;
@@ -85,8 +92,8 @@ impl Image {
         self.functions.range(..=at).next_back().map(|(&address, _)| address)
     }
 
-    /// Calls from a function to itself. The compiler resolves them on its own, so the linker keeps
-    /// no record of them: they are decoded.
+    /// Calls from a function to itself. Arm's compiler resolves them on its own, so the linker keeps
+    /// no record of them: they are decoded. (On RISC-V the linker may move any of them.)
     fn add_calls_of_self(&mut self, start: u64, code: &[u8], is_code: &BTreeMap<u64, bool>) {
         let half = |at: usize| Some(u16::from_le_bytes(*code.get(at..)?.first_chunk()?));
         let mut offset = 0;

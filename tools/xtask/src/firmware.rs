@@ -1,8 +1,9 @@
 //! The core linked for microcontrollers, and what the linker kept.
 //!
 //! `tools/firmware-probe` calls everything a firmware calls. Its linked program must contain no
-//! allocator, no way to panic, and no recursion; that is checked on the program itself, where no
-//! optimisation can hide anything any more.
+//! allocator, no way to panic, no recursion and no arithmetic in double precision; that is checked on
+//! the program itself, where no optimisation can hide anything any more. Nor may it grow: sizes are
+//! compared with those recorded in `firmware.txt`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,30 +18,51 @@ use crate::toolchain::Toolchain;
 /// The probe's manifest, from the repository's root.
 pub(crate) const MANIFEST: &str = "tools/firmware-probe/Cargo.toml";
 
-/// Cortex-M4F and M7; Cortex-M33 and M55. (Cortex-M0+ lacks the atomic operations that hand work to
-/// threads.)
-const TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "thumbv8m.main-none-eabihf"];
+/// Targets, and profiles of the probe's manifest: what is checked.
+const BUILDS: [(&str, &str); 5] = [
+    ("thumbv6m-none-eabi", "release"),
+    ("thumbv7em-none-eabihf", "release"),
+    ("thumbv7em-none-eabihf", "small"),
+    ("thumbv8m.main-none-eabihf", "release"),
+    ("riscv32imac-unknown-none-elf", "release"),
+];
+
+/// What is recorded: per line a target, a profile, and bytes of code and constants.
+const RECORD: &str = "tools/xtask/firmware.txt";
+
+/// How much larger than recorded a program may be.
+const MARGIN: f64 = 0.03;
 
 /// Builds the probe for every target, and checks each.
 pub(crate) fn check() -> Result<String> {
-    let toolchain = Toolchain::find(&TARGETS)?;
+    let toolchain = Toolchain::find(&BUILDS.map(|(target, _)| target))?;
+    let record = fs::read_to_string(command::root().join(RECORD))
+        .map_err(|error| format!("{RECORD}: {error}"))?;
     let mut report = Report::default();
-    for target in TARGETS {
+    for (target, profile) in BUILDS {
         // One target's failure should not hide what is to say of the others.
-        match build(&toolchain, target).and_then(|program| report.add(target, &program)) {
-            Ok(()) => {}
-            Err(message) => report.findings.push(format!("{target}: {message}")),
+        let result = build(&toolchain, target, profile)
+            .and_then(|program| report.add(target, profile, &program, &record));
+        if let Err(message) = result {
+            report.findings.push(format!("{target}: {message}"));
         }
     }
     report.finish()
 }
 
 /// Builds the probe; returns where the program is.
-fn build(toolchain: &Toolchain, target: &str) -> Result<PathBuf> {
+fn build(toolchain: &Toolchain, target: &str, profile: &str) -> Result<PathBuf> {
     let folder = command::target_dir().join("firmware");
-    let arguments = ["--release", "--manifest-path", MANIFEST];
+    let arguments = ["--profile", profile, "--manifest-path", MANIFEST];
     command::run(toolchain.cargo("build", target, "core", &folder, &arguments))?;
-    Ok(folder.join(target).join("release/firmware-probe"))
+    Ok(folder.join(target).join(profile).join("firmware-probe"))
+}
+
+/// The recorded bytes of code and constants.
+fn recorded(record: &str, target: &str, profile: &str) -> Result<u64> {
+    let name = format!("{target} {profile} ");
+    let bytes = record.lines().find_map(|line| line.strip_prefix(&name)?.trim().parse().ok());
+    bytes.ok_or_else(|| format!("{RECORD}: no line \"{name}BYTES\""))
 }
 
 /// Sizes and findings of all targets.
@@ -51,7 +73,7 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, target: &str, program: &Path) -> Result<()> {
+    fn add(&mut self, target: &str, profile: &str, program: &Path, record: &str) -> Result<()> {
         let bytes = fs::read(program).map_err(|error| format!("{}: {error}", program.display()))?;
         let image = Image::read(&bytes)?;
         if !image.functions.values().flatten().any(|name| name == "probe") {
@@ -63,7 +85,7 @@ impl Report {
         let doubles = with_concern(&image, Concern::Double);
         let cycles = image.cycles();
         self.rows.push(format!(
-            "{target:26} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
+            "{target:28} {profile:8} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
             image.code,
             image.constants,
             image.memory,
@@ -73,7 +95,7 @@ impl Report {
             cycles.len(),
             doubles.len()
         ));
-        for (what, found) in [("heap", heap), ("panic", panics)] {
+        for (what, found) in [("heap", heap), ("panic", panics), ("f64", doubles)] {
             for (address, name) in found {
                 let callers: Vec<_> = image
                     .references
@@ -88,16 +110,20 @@ impl Report {
             let names: Vec<_> = cycle.iter().map(|address| name_at(&image, *address)).collect();
             self.findings.push(format!("{target}: recursion: {}", names.join(" → ")));
         }
-        for (_, name) in doubles {
-            println!("{target}: f64 in software: {name}");
+        let (found, expected) = (image.code + image.constants, recorded(record, target, profile)?);
+        if found as f64 > expected as f64 * (1.0 + MARGIN) {
+            self.findings.push(format!(
+                "{target}, {profile}: size: {found} bytes of code and constants, recorded {expected} in {RECORD}"
+            ));
         }
         Ok(())
     }
 
     fn finish(self) -> Result<String> {
         println!(
-            "\n{:26} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
+            "\n{:28} {:8} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
             "bytes, symbols",
+            "profile",
             "code",
             "constants",
             "static",
@@ -109,7 +135,7 @@ impl Report {
         );
         println!("{}", self.rows.join("\n"));
         if self.findings.is_empty() {
-            Ok(format!("{} targets: no heap, no panic, no recursion", TARGETS.len()))
+            Ok(format!("{} builds: no heap, no panic, no recursion, no f64", BUILDS.len()))
         } else {
             Err(format!("what firmware must not contain:\n{}", self.findings.join("\n")))
         }

@@ -1,13 +1,17 @@
 //! What a developer runs: `cargo xtask ci` is every check, `cargo xtask STEP` one of them.
 
+mod boards;
 mod ci;
 mod command;
+mod damage;
 mod elf;
 mod firmware;
 mod instructions;
 mod kernels;
 mod links;
+mod map;
 mod peers;
+mod qemu;
 mod shapes;
 mod symbols;
 mod synth;
@@ -37,6 +41,7 @@ enum Task {
     Synth(synth::Args),
     /// Measure acorn bench and llama.cpp side by side
     Peers(peers::Args),
+    Qemu(qemu::Args),
     #[command(flatten)]
     Step(ci::Step),
 }
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         Task::Ci { list: false } => ci::run_all(),
         Task::Synth(args) => synth::run(&args),
         Task::Peers(args) => peers::run(&args),
+        Task::Qemu(args) => qemu::run(&args),
         Task::Step(step) => ci::run_one(step),
     };
     match result {

@@ -30,6 +30,11 @@ impl Toolchain {
         }
     }
 
+    /// Whether it can lint: Debian's cannot.
+    pub(crate) fn has_clippy(&self) -> bool {
+        !self.build_std
+    }
+
     /// A call of its cargo with `command` and `arguments` for `target`, into `folder`; `parts` of the
     /// standard library are built as well if it comes as source.
     pub(crate) fn cargo(

@@ -1,0 +1,70 @@
+//! Whatever can go wrong between the model's bytes and the answer.
+
+use core::fmt;
+
+use acorn_core::tokenizer::EncodeError;
+use acorn_core::{EngineError, FormatError, PlanError};
+
+/// Why a firmware has no answer.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The model in flash is damaged.
+    Model(FormatError),
+    /// The model does not allow the limits.
+    Plan(PlanError),
+    /// The arena is too small, or the context full.
+    Engine(EngineError),
+    /// The prompt does not fit the buffers.
+    Encode(EncodeError),
+    /// The model has no tokenizer, and the prompt is text.
+    NoTokenizer,
+    /// No prompt can be read, or it is not UTF-8, or longer than that many bytes.
+    Prompt {
+        /// The longest prompt, in bytes.
+        most: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(error) => write!(f, "model in flash: {error}"),
+            Self::Plan(error) => write!(f, "plan: {error}"),
+            Self::Engine(error) => write!(f, "engine: {error}"),
+            Self::Encode(error) => write!(f, "prompt: {error}"),
+            Self::NoTokenizer => f.write_str(
+                "model in flash: has no tokenizer, but the prompt is text (convert a folder with a tokenizer.json)",
+            ),
+            Self::Prompt { most } => {
+                write!(f, "prompt: expected at most {most} bytes of UTF-8")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<FormatError> for Error {
+    fn from(error: FormatError) -> Self {
+        Self::Model(error)
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(error)
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<EncodeError> for Error {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}

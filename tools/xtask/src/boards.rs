@@ -1,0 +1,116 @@
+//! The boards that QEMU emulates, and how a firmware for each is built and started.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use crate::command;
+use crate::toolchain::Toolchain;
+
+/// The firmwares' manifest, from the repository's root.
+pub(crate) const MANIFEST: &str = "targets/Cargo.toml";
+
+/// A board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Board {
+    /// Code for Cortex-M0+ (Armv6-M: no FPU, no DSP), on a Cortex-M3: QEMU has no larger M0 board
+    M0,
+    /// Cortex-M4F
+    M4,
+    /// Cortex-M7
+    M7,
+    /// Cortex-M33
+    M33,
+    /// Cortex-M55
+    M55,
+    /// RV32IMAC
+    Riscv32,
+}
+
+impl Board {
+    /// All boards.
+    pub(crate) const ALL: &[Self] =
+        &[Self::M0, Self::M4, Self::M7, Self::M33, Self::M55, Self::Riscv32];
+
+    /// Its name: the package's feature.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::M0 => "m0",
+            Self::M4 => "m4",
+            Self::M7 => "m7",
+            Self::M33 => "m33",
+            Self::M55 => "m55",
+            Self::Riscv32 => "riscv32",
+        }
+    }
+
+    /// The Rust target.
+    pub(crate) fn target(self) -> &'static str {
+        match self {
+            Self::M0 => "thumbv6m-none-eabi",
+            Self::M4 | Self::M7 => "thumbv7em-none-eabihf",
+            Self::M33 | Self::M55 => "thumbv8m.main-none-eabihf",
+            Self::Riscv32 => "riscv32imac-unknown-none-elf",
+        }
+    }
+
+    /// QEMU's program and machine, and the nanoseconds of an instruction as a power of two: what the
+    /// firmware's count of instructions assumes.
+    fn machine(self) -> (&'static str, &'static [&'static str], u32) {
+        match self {
+            Self::M0 => ("qemu-system-arm", &["-M", "mps2-an385"], 6),
+            Self::M4 => ("qemu-system-arm", &["-M", "mps2-an386"], 6),
+            Self::M7 => ("qemu-system-arm", &["-M", "mps2-an500"], 6),
+            Self::M33 => ("qemu-system-arm", &["-M", "mps2-an505"], 6),
+            Self::M55 => ("qemu-system-arm", &["-M", "mps3-an547"], 6),
+            Self::Riscv32 => ("qemu-system-riscv32", &["-M", "virt", "-bios", "none"], 0),
+        }
+    }
+
+    /// The emulator with a program in it, and the words that the program finds on its command line.
+    pub(crate) fn emulator(self, program: &Path, words: &[&str]) -> Command {
+        let (qemu, machine, shift) = self.machine();
+        let mut command = command::program(qemu);
+        command.args(machine).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
+        command.args(["-icount", &format!("shift={shift}")]);
+        let mut console = "enable=on,target=native,arg=acorn".to_owned();
+        for word in words {
+            console = format!("{console},arg={}", word.replace(',', ",,"));
+        }
+        command.args(["-semihosting-config", &console]).arg("-kernel").arg(program);
+        command
+    }
+
+    /// A call of cargo with `command` and `arguments` for the board's programs, in that profile, with
+    /// that model inside.
+    pub(crate) fn cargo(
+        self,
+        toolchain: &Toolchain,
+        command: &str,
+        profile: &str,
+        model: &Path,
+        arguments: &[&str],
+    ) -> Command {
+        let firmware = ["--manifest-path", MANIFEST, "-p", "acorn-qemu", "--features", self.name()];
+        let arguments = [&firmware[..], &["--profile", profile], arguments].concat();
+        let mut cargo = toolchain.cargo(command, self.target(), "core", &folder(), &arguments);
+        set_model(&mut cargo, model);
+        cargo
+    }
+
+    /// Where cargo puts the programs of a profile.
+    pub(crate) fn programs(self, profile: &str) -> PathBuf {
+        folder().join(self.target()).join(profile)
+    }
+}
+
+/// Where firmwares are built.
+pub(crate) fn folder() -> PathBuf {
+    command::target_dir().join("qemu")
+}
+
+/// Says which model goes into a firmware.
+pub(crate) fn set_model(cargo: &mut Command, model: &Path) {
+    cargo.env("ACORN_MODEL", model);
+}
