@@ -8,6 +8,8 @@
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod aarch64;
+#[cfg(any(acorn_dsp, acorn_mve))]
+mod arm;
 pub mod elementwise;
 pub mod scalar;
 #[cfg(any(
@@ -115,6 +117,8 @@ pub fn available() -> impl Iterator<Item = &'static Kernel> {
     let fast = fast.chain(x86_64::available());
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     let fast = fast.chain(aarch64::available());
+    #[cfg(any(acorn_dsp, acorn_mve))]
+    let fast = fast.chain(arm::available());
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     let fast = fast.chain(wasm32::available());
     fast.chain([&scalar::KERNEL])
