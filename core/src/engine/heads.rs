@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use super::attention::{MOST_QUERIES, Output, QUERY_LIMIT, Queries, attend};
 use super::pass::Context;
+use super::workers::share;
 use super::{cache, rope};
 use crate::format::BLOCK;
 use crate::format::recipe::Positions;
@@ -85,7 +86,7 @@ pub(super) fn attend_strips(
     let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, strips);
     let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
-    cx.workers.run(&|| {
+    share(cx.workers, || {
         while let Some(mut claim) = outputs.claim(1) {
             for strip in claim.strips() {
                 let first = (strip * heads).checked_div(group).unwrap_or(0);

@@ -4,7 +4,7 @@
 
 use core::ops::Range;
 
-use super::workers::Workers;
+use super::workers::{Workers, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band};
 use crate::kernel::{Ints, Kernel, Sums};
 use crate::model::{Matrix, Vector};
@@ -84,7 +84,7 @@ pub(super) fn linear(
     let strips = Strips::new(values, stride, matrix.rows(), BAND_ROWS, bands);
     let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
     let grain = GRAIN.checked_div(per_band).unwrap_or(1).max(1);
-    workers.run(&|| {
+    share(workers, || {
         while let Some(mut claim) = strips.claim(grain) {
             for index in claim.strips() {
                 let to =

@@ -5,6 +5,7 @@
 
 use core::marker::PhantomData;
 use core::ops::Range;
+#[cfg(target_has_atomic = "ptr")]
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The arena and every part of it start at multiples of this many bytes: a cache line.
@@ -170,14 +171,50 @@ pub(crate) struct Strips<'a> {
     stride: usize,
     cols: usize,
     width: usize,
-    next: AtomicUsize,
+    next: Next,
     end: usize,
     owner: PhantomData<&'a mut [f32]>,
 }
 
 // SAFETY: the pointer is only turned into slices of strips that were claimed, each by one thread
 // (`claim`), and it stands for an exclusive borrow of the values, which are `Send`.
+#[cfg(target_has_atomic = "ptr")]
 unsafe impl Sync for Strips<'_> {}
+
+/// The first strip that nobody has claimed.
+#[cfg(target_has_atomic = "ptr")]
+struct Next(AtomicUsize);
+
+#[cfg(target_has_atomic = "ptr")]
+impl Next {
+    const fn new(first: usize) -> Self {
+        Self(AtomicUsize::new(first))
+    }
+
+    /// Moves on by `count` and returns where it was, unless that is `end` or beyond.
+    fn take(&self, count: usize, end: usize) -> Option<usize> {
+        // Checked first, so that the counter stays near `end` however often a thread asks.
+        let left = self.0.load(Ordering::Relaxed) < end;
+        left.then(|| self.0.fetch_add(count, Ordering::Relaxed)).filter(|&first| first < end)
+    }
+}
+
+/// The same for one thread, where the processor cannot count for several (Armv6-M). `Strips` is then
+/// not `Sync`, so that no job that claims can reach another thread.
+#[cfg(not(target_has_atomic = "ptr"))]
+struct Next(core::cell::Cell<usize>);
+
+#[cfg(not(target_has_atomic = "ptr"))]
+impl Next {
+    const fn new(first: usize) -> Self {
+        Self(core::cell::Cell::new(first))
+    }
+
+    fn take(&self, count: usize, end: usize) -> Option<usize> {
+        let first = self.0.get();
+        (first < end).then(|| self.0.replace(first.saturating_add(count)))
+    }
+}
 
 impl<'a> Strips<'a> {
     /// Strips `range` of rows of `stride` values, of which the first `cols` are cut.
@@ -197,7 +234,7 @@ impl<'a> Strips<'a> {
             cols,
             width,
             end: range.end.min(cols.div_ceil(width)),
-            next: AtomicUsize::new(range.start),
+            next: Next::new(range.start),
             owner: PhantomData,
         }
     }
@@ -205,13 +242,8 @@ impl<'a> Strips<'a> {
     /// The next `count` strips or those that are left, or `None` when all are taken.
     pub(crate) fn claim(&self, count: usize) -> Option<Claim<'_>> {
         let count = count.clamp(1, self.end.max(1));
-        // Checked first, so that the counter stays near `end` however often a thread asks.
-        if self.next.load(Ordering::Relaxed) >= self.end {
-            return None;
-        }
-        let first = self.next.fetch_add(count, Ordering::Relaxed);
-        let end = first.saturating_add(count).min(self.end);
-        (first < end).then_some(Claim { strips: self, first, end })
+        let first = self.next.take(count, self.end)?;
+        Some(Claim { strips: self, first, end: first.saturating_add(count).min(self.end) })
     }
 }
 
