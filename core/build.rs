@@ -18,10 +18,15 @@ fn main() {
     if !(armv8 || target.starts_with("thumbv7em")) {
         return;
     }
+    // The assembler is told of a processor that has the instructions.
+    let chosen = |kernel, processor| {
+        println!("cargo:rustc-cfg=acorn_{kernel}");
+        println!("cargo:rustc-env=ACORN_PROCESSOR={processor}");
+    };
     match std::env::var("ACORN_KERNEL").as_deref() {
         Ok("scalar") => {}
-        Ok("mve") if armv8 => println!("cargo:rustc-cfg=acorn_mve"),
-        Err(_) | Ok("" | "dsp") => println!("cargo:rustc-cfg=acorn_dsp"),
+        Ok("mve") if armv8 => chosen("mve", "cortex-m55"),
+        Err(_) | Ok("" | "dsp") => chosen("dsp", if armv8 { "cortex-m33" } else { "cortex-m4" }),
         Ok(other) => println!(
             "cargo::error=ACORN_KERNEL is \"{other}\": for {target} it may be {}dsp or scalar",
             if armv8 { "mve, " } else { "" }

@@ -40,6 +40,7 @@ impl<'a> Input<'a> {
                 cols,
                 values: first(buffers.quants, cols * tokens),
                 block_sums: first(buffers.block_sums, cols / BLOCK * tokens),
+                widened: first(buffers.widened, cols / BLOCK * tokens),
             },
             scales: first(buffers.scales, tokens),
         }

@@ -20,7 +20,7 @@ use super::{feed_forward, norm, rope};
 use crate::format::recipe::{Norm, Positions};
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
-use crate::kernel::Kernel;
+use crate::kernel::{self, Kernel};
 use crate::model::Model;
 use crate::plan::{Buffers, Cutter, Inputs, KeepLogits, Shape};
 
@@ -245,12 +245,14 @@ impl Pass {
     ) {
         if cx.shape.quantized {
             let cols = cols.next_multiple_of(BLOCK).max(BLOCK);
-            let Inputs { floats, quants, scales, block_sums } = &mut buffers.input;
+            let Inputs { floats, quants, scales, block_sums, widened } = &mut buffers.input;
             let floats = floats.chunks_exact(cols).take(count);
             let ints = quants.chunks_exact_mut(cols).zip(block_sums.chunks_exact_mut(cols / BLOCK));
             for ((x, (q, block_sums)), scale) in floats.zip(ints).zip(scales.iter_mut()) {
                 *scale = (cx.kernel.elementwise.quantize)(x, q, block_sums);
             }
+            let widened = widened.get_mut(..count * cols / BLOCK).unwrap_or_default();
+            kernel::widen(quants, block_sums, widened);
         }
     }
 

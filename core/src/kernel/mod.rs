@@ -39,7 +39,14 @@ pub struct Ints<'a> {
     pub values: &'a [i8],
     /// [tokens, cols / 32]: sums over blocks. They carry the zero points.
     pub block_sums: &'a [i16],
+    /// [tokens, cols / 32]: the same once more as [`widen`] lays them out, or nothing; then kernels that
+    /// want them so are slow.
+    pub widened: &'a [Widened],
 }
+
+/// A block of activations in words, with what its zeros are multiplied with: the form that kernels of
+/// microcontrollers read for every band, so it is made once per token.
+pub type Widened = [u32; 2 + BLOCK / 2];
 
 impl<'a> Ints<'a> {
     /// How many tokens there are.
@@ -54,8 +61,12 @@ impl<'a> Ints<'a> {
         let (values, rest) = self.values.split_at_checked(split).unwrap_or((self.values, &[]));
         let (sums, rest_sums) =
             self.block_sums.split_at_checked(split / BLOCK).unwrap_or((self.block_sums, &[]));
-        let ints = |values: &'a [i8], block_sums: &'a [i16]| Self { cols, values, block_sums };
-        (ints(values, sums), ints(rest, rest_sums))
+        let (widened, rest_widened) =
+            self.widened.split_at_checked(split / BLOCK).unwrap_or((self.widened, &[]));
+        (
+            Self { cols, values, block_sums: sums, widened },
+            Self { cols, values: rest, block_sums: rest_sums, widened: rest_widened },
+        )
     }
 }
 
@@ -108,6 +119,14 @@ pub struct Kernel {
     pub q8_wide: DotQ8Wide,
     /// What is not a dot product.
     pub elementwise: Elementwise,
+}
+
+/// Fills `out` for as many blocks of `values`, if a kernel of this build wants that.
+pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
+    #[cfg(acorn_dsp)]
+    arm::widen(values, block_sums, out);
+    #[cfg(not(acorn_dsp))]
+    let _ = (values, block_sums, out);
 }
 
 /// The kernels that this machine can run, the best one first. The last is [`scalar`].

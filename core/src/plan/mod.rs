@@ -20,6 +20,7 @@ pub(crate) use carve::{Carver, Claim, Cutter, Strips};
 use crate::error::{EngineError, PlanError};
 use crate::format::Recipe;
 use crate::format::encoding::{BLOCK, Group, padded_cols};
+use crate::kernel::Widened;
 use crate::model::Model;
 use carve::Counter;
 
@@ -320,6 +321,9 @@ pub(crate) struct Inputs<C: Carver> {
     pub(crate) scales: C::Slice<f32>,
     /// Sums of `quants` over blocks of 32 columns.
     pub(crate) block_sums: C::Slice<i16>,
+    /// `quants` again, for the kernels of some microcontrollers. Planned on every machine, so that a plan
+    /// made on one is right for another.
+    pub(crate) widened: C::Slice<Widened>,
 }
 
 impl<C: Carver> Inputs<C> {
@@ -333,6 +337,7 @@ impl<C: Carver> Inputs<C> {
             quants: carver.slice(part, product(&[int8, batch, width]))?,
             scales: carver.slice(part, product(&[int8, batch]))?,
             block_sums: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
+            widened: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
         })
     }
 }

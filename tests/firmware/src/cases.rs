@@ -2,7 +2,7 @@
 //! `core/FORMAT.md`, read from the bytes as it says.
 
 use acorn_core::format::encoding::{Group, q4::Pair};
-use acorn_core::kernel::{Ints, Kernel, Sums, Wide, available};
+use acorn_core::kernel::{self, Ints, Kernel, Sums, Wide, Widened, available};
 
 use crate::random::{Hash, Random};
 
@@ -23,6 +23,9 @@ const BAND: usize = 8 * MOST + 16;
 
 /// Activations of the largest case, with the same room.
 const ACTIVATIONS: usize = (if MOST > TOKENS * SMALL { MOST } else { TOKENS * SMALL }) + 16;
+
+/// Blocks of widened activations, which no kernel for a Cortex-M0 wants.
+const WIDENED: usize = if cfg!(small) { 0 } else { ACTIVATIONS / 32 };
 
 /// What is multiplied.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,7 @@ struct Buffers {
     pairs: [u8; MOST / 4 + 32],
     x: [i8; ACTIVATIONS],
     block_sums: [i16; ACTIVATIONS / 32],
+    widened: [Widened; WIDENED],
     wide: [i16; TOKENS * SMALL + 16],
 }
 
@@ -63,6 +67,7 @@ pub fn run() -> bool {
         pairs: [0; MOST / 4 + 32],
         x: [0; ACTIVATIONS],
         block_sums: [0; ACTIVATIONS / 32],
+        widened: [Widened::default(); WIDENED],
         wide: [0; TOKENS * SMALL + 16],
     };
     let mut ok = true;
@@ -173,6 +178,7 @@ impl Buffers {
         for (sum, block) in self.block_sums.iter_mut().zip(x.chunks(32)) {
             *sum = block.iter().map(|&x| i16::from(x)).sum();
         }
+        kernel::widen(x, &self.block_sums, &mut self.widened);
         case
     }
 
@@ -209,7 +215,10 @@ impl Buffers {
         let groups = self.groups(case);
         let values = &self.x[case.x_at..][..case.tokens * case.cols];
         let block_sums = &self.block_sums[..case.tokens * case.cols / 32];
-        let x = Ints { cols: case.cols, values, block_sums };
+        // A few cases without them.
+        let blocks = if case.groups.is_multiple_of(16) { 0 } else { block_sums.len() };
+        let widened = self.widened.get(..blocks).unwrap_or_default();
+        let x = Ints { cols: case.cols, values, block_sums, widened };
         match case.kind {
             Kind::Q8 => (kernel.q8)(groups, x, sums),
             Kind::Q4 => {

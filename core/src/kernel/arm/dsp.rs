@@ -1,7 +1,7 @@
 //! SMLAD, the DSP instruction of Cortex-M4, M7 and M33: two products of 16 bits added to a sum of 32.
 //!
 //! A word of a group is 4 int8 (or 8 nibbles) of one row; the activations are widened to pairs of 16 bits
-//! first ([`widen`]), the way that words of weights fall apart:
+//! once per token ([`widen`]), the way that words of weights fall apart:
 //!
 //! ```text
 //! q8, a word w: k0 k1 k2 k3
@@ -13,20 +13,21 @@
 //!     W = Σx · 2¹⁴, C = -40 · 64 · Σx                       → 64 · (z - 32) · Σx
 //!   the products add 2⁸ · Σ n·x                             → 64 · (4 · Σ n·x + (z - 32) · Σx)
 //!   after it: total += (sum · s · 2¹⁰) / 2¹⁶, by smlaw      exact
+//! q8_wide: as q8, its activations paired by pkhbt, pkhtb
 //! ```
 //!
-//! Four rows at a time, since four sums, four words of activations, two of weights and what they need fill
-//! the registers; each routine runs once for rows 0 to 3 and once for rows 4 to 7. They are written as a
-//! whole because a compiler spills here. `ldrd` and `ldm` want addresses that are multiples of 4: other
-//! buffers go to the scalar kernel.
+//! Four rows at a time, since four sums, four words of activations, two of weights and what becomes of them
+//! fill the registers: each routine goes over a band twice. They are written as a whole because a compiler
+//! spills here. `ldrd` and `ldm` want addresses that are multiples of 4; other buffers, and activations that
+//! were not widened, go to the scalar kernel.
 
-use core::arch::{asm, naked_asm};
+use core::arch::naked_asm;
 
 use super::{aligned, blocks};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::elementwise::Elementwise;
-use crate::kernel::{Group, Ints, Kernel, Sums, Wide, scalar};
+use crate::kernel::{Group, Ints, Kernel, Sums, Wide, Widened, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -38,59 +39,59 @@ pub(super) static KERNEL: Kernel = Kernel {
     elementwise: Elementwise::PORTABLE,
 };
 
-/// Words per block of widened activations: C, W, 16 pairs.
-const WIDENED: usize = 2 + BLOCK / 2;
-
-/// Blocks that are widened at a time.
-const CHUNK: usize = 4;
-
-/// The bytes 0 and 2 of a word as 16-bit numbers.
-#[inline(always)]
-fn even_bytes(word: u32) -> u32 {
-    let pair;
-    // SAFETY: registers only.
-    unsafe {
-        asm!("sxtb16 {}, {}", out(reg) pair, in(reg) word, options(pure, nomem, nostack, preserves_flags));
-    }
-    pair
+/// What every routine begins with: the instructions that it may use.
+macro_rules! processor {
+    () => {
+        concat!(".cpu ", env!("ACORN_PROCESSOR"))
+    };
 }
 
-/// Widens blocks of activations: (k0, k2), (k1, k3), (k4, k6), …, behind C and W for the blocks' sums.
-fn widen(values: &[i8], block_sums: &[i16], out: &mut [[u32; WIDENED]; CHUNK]) {
+/// Widens blocks of activations: C and W for a block's sum, then its pairs (k0, k2), (k1, k3), (k4, k6), …
+pub(in crate::kernel) fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
     let blocks = values.as_chunks::<BLOCK>().0.iter().zip(block_sums);
     for ((x, &sum), out) in blocks.zip(out) {
-        let [c, w, pairs @ ..] = out;
-        let sum = i32::from(sum);
-        *c = (sum * (-40 * 64)).cast_unsigned();
-        *w = (sum << 14).cast_unsigned();
-        for (pairs, x) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(x.as_chunks::<4>().0) {
-            let word = u32::from_le_bytes(x.map(i8::cast_unsigned));
-            *pairs = [even_bytes(word), even_bytes(word.rotate_right(8))];
-        }
+        // SAFETY: a block of activations, and of words.
+        unsafe { widen_block(x.as_ptr(), sum.into(), out.as_mut_ptr()) }
     }
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn widen_block(x: *const i8, sum: i32, out: *mut u32) {
+    naked_asm!(
+        processor!(),
+        "push {{r4, r5}}",
+        "lsl r4, r1, #14",
+        "add r1, r1, r1, lsl #2",
+        "lsl r1, r1, #9",
+        "rsb r3, r1, #0",
+        "stmia r2!, {{r3, r4}}",
+        "add r5, r0, #32",
+        "1:",
+        "ldr r1, [r0], #4",
+        "sxtb16 r3, r1",
+        "sxtb16 r4, r1, ror #8",
+        "stmia r2!, {{r3, r4}}",
+        "cmp r0, r5",
+        "bne 1b",
+        "pop {{r4, r5}}",
+        "bx lr",
+    )
+}
+
+/// Whether all blocks of `x` were widened.
+fn is_widened(x: Ints<'_>) -> bool {
+    x.widened.len() == x.values.len() / BLOCK
 }
 
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    if !aligned(groups) || !aligned(x.values) {
+    if !aligned(groups) || !is_widened(x) {
         return (scalar::KERNEL.q8)(groups, x, sums);
     }
     let groups = groups.get(..x.cols / 4).unwrap_or(groups);
-    let each = x.values.chunks_exact(x.cols.max(1));
-    for (x, sums) in each.zip(sums) {
-        *sums = [0; 8];
-        let mut widened = [[0; WIDENED]; CHUNK];
-        for (groups, x) in groups.chunks(CHUNK * BLOCK / 4).zip(x.chunks(CHUNK * BLOCK)) {
-            widen(x, &[0; CHUNK], &mut widened);
-            for half in 0..2 {
-                // SAFETY: `groups` are `groups.len()` groups at a multiple of 4, for each of which there is
-                // a pair of words widened; rows 4 to 7 are 16 bytes into a group, and sums 4 to 7 of 8.
-                unsafe {
-                    let weights = groups.as_ptr().cast::<u8>().add(16 * half);
-                    let sums = sums.as_mut_ptr().add(4 * half);
-                    q8_rows(weights, widened.as_ptr().cast(), sums, groups.len());
-                }
-            }
-        }
+    for (x, sums) in x.widened.chunks_exact((x.cols / BLOCK).max(1)).zip(sums) {
+        // SAFETY: `groups` are `groups.len()` groups at a multiple of 4, for each of which there is a pair of
+        // words widened.
+        unsafe { q8_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
     }
 }
 
@@ -128,17 +129,29 @@ macro_rules! q8_two_groups {
     };
 }
 
-/// Adds to 4 `sums` the products of 4 rows, `groups` groups from `weights` on (a row's words are 32 bytes
-/// apart), by as many pairs of words in widened blocks. All are at multiples of 4.
+/// Writes the sums of a band of `count` groups, by as many pairs of words in widened blocks.
 #[unsafe(naked)]
-unsafe extern "C" fn q8_rows(weights: *const u8, x: *const u32, sums: *mut i32, groups: usize) {
-    // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them
+unsafe extern "C" fn q8_band(
+    groups: *const Group,
+    x: *const Widened,
+    count: usize,
+    sums: &mut Sums<i32>,
+) {
+    // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups to come
+    // sp: 0 groups, 4 x, 8 count, 12 where the sums go, 16 their end
     naked_asm!(
-        "push {{r2, r4-r11, lr}}",
-        "ldm r2, {{r4-r7}}",
-        "subs r3, #8",
-        "blt 2f",
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "add r12, r3, #32",
+        "push {{r0-r3, r12}}",
         "1:",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "subs r3, r2, #8",
+        "blt 3f",
+        "2:",
         "adds r1, #8",
         q8_two_groups!(0),
         q8_two_groups!(64),
@@ -146,51 +159,41 @@ unsafe extern "C" fn q8_rows(weights: *const u8, x: *const u32, sums: *mut i32, 
         q8_two_groups!(192),
         "add r0, #256",
         "subs r3, #8",
-        "bge 1b",
-        "2:",
-        "adds r3, #8",
-        "beq 4f",
-        "adds r1, #8",
+        "bge 2b",
         "3:",
+        "adds r3, #8",
+        "beq 5f",
+        "adds r1, #8",
+        "4:",
         "ldrd r8, r9, [r1], #8",
         q8_group!(0, "r8", "r9"),
         "adds r0, #32",
         "subs r3, #1",
-        "bne 3b",
-        "4:",
-        "pop {{r2}}",
-        "stm r2, {{r4-r7}}",
+        "bne 4b",
+        "5:",
+        "ldrd r3, lr, [sp, #12]",
+        "stmia r3!, {{r4-r7}}",
+        "str r3, [sp, #12]",
+        "cmp r3, lr",
+        "ldm sp, {{r0-r2}}",
+        "add r0, #16",
+        "bne 1b",
+        "add sp, #20",
         "pop {{r4-r11, pc}}",
     )
 }
 
 fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    if !aligned(groups) || !aligned(pairs) || !aligned(x.values) {
+    let blocks = blocks(groups, pairs, x);
+    if !aligned(groups) || !aligned(pairs) || !is_widened(x) || blocks.is_empty() {
         return (scalar::KERNEL.q4)(groups, pairs, x, sums);
     }
-    let blocks = blocks(groups, pairs, x);
-    let cols = x.cols.max(BLOCK);
-    let each = x.values.chunks_exact(cols).zip(x.block_sums.chunks_exact(cols / BLOCK));
-    for ((x, block_sums), sums) in each.zip(sums) {
-        *sums = [0; 8];
-        let mut widened = [[0; WIDENED]; CHUNK];
-        let chunks = x.chunks(CHUNK * BLOCK).zip(block_sums.chunks(CHUNK));
-        let weights = blocks.chunks(CHUNK).zip(pairs.chunks(CHUNK / 2));
-        for ((blocks, pairs), (x, block_sums)) in weights.zip(chunks) {
-            widen(x, block_sums, &mut widened);
-            for half in 0..2 {
-                // SAFETY: `blocks` are `blocks.len()` blocks, not none, at a multiple of 4, for each of which
-                // there is a widened one and half a pair (at a multiple of 4); rows 4 to 7 are 16 bytes into
-                // a group, 4 into the sub-scales and zeros of a pair, and sums 4 to 7 of 8.
-                unsafe {
-                    let weights = blocks.as_ptr().cast::<u8>().add(16 * half);
-                    let pairs = pairs.as_ptr().cast::<u8>().add(4 * half);
-                    let sums = sums.as_mut_ptr().add(4 * half);
-                    let start = widened.as_ptr();
-                    let end = start.add(blocks.len());
-                    q4_rows(weights, start.cast(), pairs, sums, end.cast());
-                }
-            }
+    for (x, sums) in x.widened.chunks_exact((x.cols / BLOCK).max(1)).zip(sums) {
+        // SAFETY: `blocks` are some blocks at a multiple of 4; there is half a pair, at a multiple of 4, and a
+        // widened block for each, so that the end is within x or just behind it.
+        unsafe {
+            let end = x.as_ptr().add(blocks.len());
+            q4_band(blocks.as_ptr(), x.as_ptr(), pairs.as_ptr(), end, sums);
         }
     }
 }
@@ -264,45 +267,66 @@ macro_rules! q4_block {
             "smlawb r9, r5, r3, r9\n",
             "smlawt r10, r6, r12, r10\n",
             "smlawt r11, r7, r3, r11\n",
-            "stm sp, {{r8-r11}}\n",
         )
     };
 }
 
-/// Adds to 4 `sums` those of 4 rows of nibbles from `weights` on, by the widened blocks from `x` to `end`,
-/// at least one. A row's words are 32 bytes apart, the words of zeros 8 bytes behind those of sub-scales.
-/// All are at multiples of 4.
+/// Writes the sums of a band of nibbles, by the widened blocks from `x` to `end`, at least one.
 #[unsafe(naked)]
-unsafe extern "C" fn q4_rows(
-    weights: *const u8,
-    x: *const u32,
-    pairs: *const u8,
-    sums: *mut i32,
-    end: *const u32,
+unsafe extern "C" fn q4_band(
+    blocks: *const [Group; 4],
+    x: *const Widened,
+    pairs: *const Pair,
+    end: *const Widened,
+    sums: &mut Sums<i32>,
 ) {
     // r4-r7 a block's sums, r8-r11 activations, r12 and lr weights, r2 the mask, r3 what it leaves
-    // sp: 0 the sums, 16 the pair, 20 where the sums go, 24 the end
+    // sp: 0 the sums so far, 16 the pair, 20 blocks, 24 x, 28 pairs, 32 the end, 36 where the sums go,
+    //     40 their end
     naked_asm!(
+        processor!(),
         "push {{r4-r11, lr}}",
         "ldr r4, [sp, #36]",
-        "ldm r3, {{r8-r11}}",
-        "push {{r2-r4}}",
+        "add r5, r4, #32",
+        "push {{r0-r5}}",
+        "mov r8, #0",
+        "mov r9, #0",
+        "mov r10, #0",
+        "mov r11, #0",
+        "push {{r2}}",
         "push {{r8-r11}}",
         "mov r2, #0x0F000F00",
         "1:",
         q4_block!(0, ", lsl #8", "", ", lsl #10", ", lsl #2", ""),
-        "ldr r12, [sp, #24]",
+        "ldr r12, [sp, #32]",
         "cmp r1, r12",
         "beq 2f",
+        "stm sp, {{r8-r11}}",
         q4_block!(128, ", lsl #4", ", lsr #4", ", lsl #6", ", lsr #2", ", #16\nstr r12, [sp, #16]"),
-        "ldr r12, [sp, #24]",
+        "stm sp, {{r8-r11}}",
+        "ldr r12, [sp, #32]",
         "add r0, #256",
         "cmp r1, r12",
         "bne 1b",
         "2:",
-        "pop {{r8-r11}}",
-        "pop {{r2-r4}}",
-        "stm r3, {{r8-r11}}",
+        "ldrd r3, lr, [sp, #36]",
+        "stmia r3!, {{r8-r11}}",
+        "str r3, [sp, #36]",
+        "cmp r3, lr",
+        "beq 3f",
+        "mov r8, #0",
+        "mov r9, #0",
+        "mov r10, #0",
+        "mov r11, #0",
+        "stm sp, {{r8-r11}}",
+        "ldrd r0, r1, [sp, #20]",
+        "ldr r12, [sp, #28]",
+        "add r0, #16",
+        "add r12, #4",
+        "str r12, [sp, #16]",
+        "b 1b",
+        "3:",
+        "add sp, #44",
         "pop {{r4-r11, pc}}",
     )
 }
@@ -314,40 +338,49 @@ fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) 
     }
     for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens.max(1))) {
         for (x, sums) in x.chunks_exact(cols).zip(sums) {
-            for half in 0..2 {
-                // SAFETY: `groups` are `groups.len()` groups, not none, at a multiple of 4, and x four times
-                // as many numbers, at a multiple of 4; rows 4 to 7 are 16 bytes into a group, and sums 4
-                // to 7 of 8.
-                unsafe {
-                    let weights = groups.as_ptr().cast::<u8>().add(16 * half);
-                    wide_rows(weights, x.as_ptr(), sums.as_mut_ptr().add(4 * half), groups.len());
-                }
-            }
+            // SAFETY: some groups at a multiple of 4, and x four times as many numbers, at a multiple of 4.
+            unsafe { wide_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
         }
     }
 }
 
-/// Writes to 4 `sums` those of 4 rows, `groups` groups (at least one) from `weights` on (a row's words are 32
-/// bytes apart), by four times as many activations. All are at multiples of 4.
+/// Writes the sums of a band of `count` groups, at least one, by four times as many activations.
 #[unsafe(naked)]
-unsafe extern "C" fn wide_rows(weights: *const u8, x: *const i16, sums: *mut i32, groups: usize) {
-    // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them
+unsafe extern "C" fn wide_band(
+    groups: *const Group,
+    x: *const i16,
+    count: usize,
+    sums: &mut Sums<i32>,
+) {
+    // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups to come
+    // sp: 0 groups, 4 x, 8 count, 12 where the sums go, 16 their end
     naked_asm!(
-        "push {{r2, r4-r11, lr}}",
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "add r12, r3, #32",
+        "push {{r0-r3, r12}}",
+        "1:",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
-        "1:",
+        "mov r3, r2",
+        "2:",
         "ldrd r10, r11, [r1], #8",
         "pkhbt r8, r10, r11, lsl #16",
         "pkhtb r9, r11, r10, asr #16",
         q8_group!(0, "r8", "r9"),
         "adds r0, #32",
         "subs r3, #1",
+        "bne 2b",
+        "ldrd r3, lr, [sp, #12]",
+        "stmia r3!, {{r4-r7}}",
+        "str r3, [sp, #12]",
+        "cmp r3, lr",
+        "ldm sp, {{r0-r2}}",
+        "add r0, #16",
         "bne 1b",
-        "pop {{r2}}",
-        "stm r2, {{r4-r7}}",
+        "add sp, #20",
         "pop {{r4-r11, pc}}",
     )
 }

@@ -5,6 +5,9 @@
 #[cfg(acorn_dsp)]
 mod dsp;
 
+#[cfg(acorn_dsp)]
+pub(super) use dsp::widen;
+
 use super::{Group, Ints, Kernel};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
