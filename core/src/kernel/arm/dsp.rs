@@ -13,7 +13,6 @@
 //!     W = Σx · 2¹⁴, C = -40 · 64 · Σx                       → 64 · (z - 32) · Σx
 //!   the products add 2⁸ · Σ n·x                             → 64 · (4 · Σ n·x + (z - 32) · Σx)
 //!   after it: total += (sum · s · 2¹⁰) / 2¹⁶, by smlaw      exact
-//! q8_wide: as q8, its activations paired by pkhbt, pkhtb
 //! ```
 //!
 //! Four rows at a time, since four sums, four words of activations, two of weights and what becomes of them
@@ -23,11 +22,12 @@
 
 use core::arch::naked_asm;
 
+use super::wide::q8_wide;
 use super::{aligned, blocks};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::elementwise::Elementwise;
-use crate::kernel::{Group, Ints, Kernel, Sums, Wide, Widened, scalar};
+use crate::kernel::{Group, Ints, Kernel, Sums, Widened, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -38,13 +38,6 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8_wide,
     elementwise: Elementwise::PORTABLE,
 };
-
-/// What every routine begins with: the instructions that it may use.
-macro_rules! processor {
-    () => {
-        concat!(".cpu ", env!("ACORN_PROCESSOR"))
-    };
-}
 
 /// Widens blocks of activations: C and W for a block's sum, then its pairs (k0, k2), (k1, k3), (k4, k6), …
 pub(in crate::kernel) fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
@@ -93,29 +86,6 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         // words widened.
         unsafe { q8_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
     }
-}
-
-/// Four words of a group, `at` bytes from r0, by the pairs of activations in `$even` and `$odd`, added to
-/// r4 to r7.
-macro_rules! q8_group {
-    ($at:literal $(+ $more:literal)?, $even:literal, $odd:literal) => {
-        concat!(
-            "ldrd r12, lr, [r0, #", $at, $("+", $more,)? "]\n",
-            q8_group!(@row "r12", "r4", $even, $odd),
-            q8_group!(@row "lr", "r5", $even, $odd),
-            "ldrd r12, lr, [r0, #", $at, $("+", $more,)? "+8]\n",
-            q8_group!(@row "r12", "r6", $even, $odd),
-            q8_group!(@row "lr", "r7", $even, $odd),
-        )
-    };
-    (@row $word:literal, $sum:literal, $even:literal, $odd:literal) => {
-        concat!(
-            "sxtb16 r2, ", $word, "\n",
-            "smlad ", $sum, ", r2, ", $even, ", ", $sum, "\n",
-            "sxtb16 r2, ", $word, ", ror #8\n",
-            "smlad ", $sum, ", r2, ", $odd, ", ", $sum, "\n",
-        )
-    };
 }
 
 /// Two groups, `at` bytes from r0.
@@ -327,60 +297,6 @@ unsafe extern "C" fn q4_band(
         "b 1b",
         "3:",
         "add sp, #44",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
-fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    let cols = weights.per_band * 4;
-    if cols == 0 || !aligned(weights.groups) || !aligned(x) {
-        return (scalar::KERNEL.q8_wide)(weights, x, tokens, sums);
-    }
-    for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens.max(1))) {
-        for (x, sums) in x.chunks_exact(cols).zip(sums) {
-            // SAFETY: some groups at a multiple of 4, and x four times as many numbers, at a multiple of 4.
-            unsafe { wide_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
-        }
-    }
-}
-
-/// Writes the sums of a band of `count` groups, at least one, by four times as many activations.
-#[unsafe(naked)]
-unsafe extern "C" fn wide_band(
-    groups: *const Group,
-    x: *const i16,
-    count: usize,
-    sums: &mut Sums<i32>,
-) {
-    // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups to come
-    // sp: 0 groups, 4 x, 8 count, 12 where the sums go, 16 their end
-    naked_asm!(
-        processor!(),
-        "push {{r4-r11, lr}}",
-        "add r12, r3, #32",
-        "push {{r0-r3, r12}}",
-        "1:",
-        "mov r4, #0",
-        "mov r5, #0",
-        "mov r6, #0",
-        "mov r7, #0",
-        "mov r3, r2",
-        "2:",
-        "ldrd r10, r11, [r1], #8",
-        "pkhbt r8, r10, r11, lsl #16",
-        "pkhtb r9, r11, r10, asr #16",
-        q8_group!(0, "r8", "r9"),
-        "adds r0, #32",
-        "subs r3, #1",
-        "bne 2b",
-        "ldrd r3, lr, [sp, #12]",
-        "stmia r3!, {{r4-r7}}",
-        "str r3, [sp, #12]",
-        "cmp r3, lr",
-        "ldm sp, {{r0-r2}}",
-        "add r0, #16",
-        "bne 1b",
-        "add sp, #20",
         "pop {{r4-r11, pc}}",
     )
 }

@@ -2,8 +2,20 @@
 //! when the core is built (`build.rs`), since these processors run one program only.
 #![allow(unsafe_code)]
 
+/// What every routine begins with: the instructions that it may use.
+macro_rules! processor {
+    () => {
+        concat!(".cpu ", env!("ACORN_PROCESSOR"))
+    };
+}
+
+#[macro_use]
+mod wide;
+
 #[cfg(acorn_dsp)]
 mod dsp;
+#[cfg(acorn_mve)]
+mod mve;
 
 #[cfg(acorn_dsp)]
 pub(super) use dsp::widen;
@@ -17,6 +29,8 @@ pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
     [
         #[cfg(acorn_dsp)]
         &dsp::KERNEL,
+        #[cfg(acorn_mve)]
+        &mve::KERNEL,
     ]
     .into_iter()
 }
