@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{firmware, instructions, kernels, links};
+use crate::{firmware, instructions, kernels, links, mcu};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Aarch64,
     /// The kernels' tests as WebAssembly
     Wasm,
+    /// The kernels' tests on microcontrollers, emulated, and the instructions that they take
+    Mcu,
     /// All tests
     Test,
     /// Instructions that the engine executes, against those recorded
@@ -50,6 +52,7 @@ impl Step {
             Self::Firmware => firmware::check(),
             Self::Aarch64 => kernels::aarch64(),
             Self::Wasm => kernels::wasm(),
+            Self::Mcu => mcu::check(),
             Self::Test => test(),
             Self::Instructions => instructions::check(),
         }
@@ -114,7 +117,9 @@ fn seconds(duration: Duration) -> String {
 
 fn fmt() -> Result<String> {
     command::run(cargo(&["fmt", "--all", "--check"]))?;
-    command::run(cargo(&["fmt", "--check", "--manifest-path", firmware::MANIFEST]))?;
+    for manifest in [firmware::MANIFEST, mcu::MANIFEST] {
+        command::run(cargo(&["fmt", "--check", "--manifest-path", manifest]))?;
+    }
     Ok("formatted (else: cargo fmt --all)".into())
 }
 

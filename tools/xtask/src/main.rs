@@ -7,6 +7,7 @@ mod firmware;
 mod instructions;
 mod kernels;
 mod links;
+mod mcu;
 mod peers;
 mod shapes;
 mod symbols;
