@@ -23,10 +23,9 @@
 use core::arch::naked_asm;
 
 use super::wide::q8_wide;
-use super::{aligned, blocks};
+use super::{aligned, blocks, float};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::elementwise::Elementwise;
 use crate::kernel::{Group, Ints, Kernel, Sums, Widened, scalar};
 
 /// The kernel.
@@ -36,7 +35,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8,
     q4,
     q8_wide,
-    elementwise: Elementwise::PORTABLE,
+    elementwise: float::ELEMENTWISE,
 };
 
 /// Widens blocks of activations: C and W for a block's sum, then its pairs (k0, k2), (k1, k3), (k4, k6), …

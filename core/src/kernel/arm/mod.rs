@@ -14,6 +14,7 @@ mod wide;
 
 #[cfg(acorn_dsp)]
 mod dsp;
+mod float;
 #[cfg(acorn_mve)]
 mod mve;
 

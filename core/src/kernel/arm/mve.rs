@@ -18,10 +18,9 @@
 
 use core::arch::naked_asm;
 
-use super::{aligned, blocks, wide};
+use super::{aligned, blocks, float, wide};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::elementwise::Elementwise;
 use crate::kernel::{Group, Ints, Kernel, Sums, scalar};
 
 /// The kernel.
@@ -31,7 +30,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8,
     q4,
     q8_wide: wide::q8_wide,
-    elementwise: Elementwise::PORTABLE,
+    elementwise: float::ELEMENTWISE,
 };
 
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
