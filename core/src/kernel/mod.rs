@@ -20,6 +20,8 @@ pub mod scalar;
 mod tiles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm32;
+#[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), not(any(acorn_dsp, acorn_mve))))]
+mod word;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -58,6 +60,9 @@ impl<'a> Ints<'a> {
     pub fn split(self, tokens: usize) -> (Self, Self) {
         let cols = self.cols;
         let split = tokens.saturating_mul(cols);
+        if split >= self.values.len() {
+            return (self, Self { cols, values: &[], block_sums: &[], widened: &[] });
+        }
         let (values, rest) = self.values.split_at_checked(split).unwrap_or((self.values, &[]));
         let (sums, rest_sums) =
             self.block_sums.split_at_checked(split / BLOCK).unwrap_or((self.block_sums, &[]));
@@ -140,6 +145,8 @@ pub fn available() -> impl Iterator<Item = &'static Kernel> {
     let fast = fast.chain(arm::available());
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     let fast = fast.chain(wasm32::available());
+    #[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), not(any(acorn_dsp, acorn_mve))))]
+    let fast = fast.chain([&word::KERNEL]);
     fast.chain([&scalar::KERNEL])
 }
 
