@@ -15,8 +15,9 @@ const MOST: usize = if cfg!(small) { SMALL } else { 4096 };
 /// Random cases per kind.
 const RANDOM: u32 = 2000;
 
-/// The most tokens of a case.
+/// The most tokens and bands of a case.
 const TOKENS: usize = 3;
+const BANDS: usize = 4;
 
 /// Bytes of the largest band, with room to move it by up to 15.
 const BAND: usize = 8 * MOST + 16;
@@ -45,6 +46,9 @@ struct Case {
     tokens: usize,
     /// Groups that count: of 4 columns, or of 8 nibbles.
     groups: usize,
+    /// Bands of so many groups, and from the start of one to the start of the next; 1 but in the cache.
+    bands: usize,
+    stride: usize,
     /// Where the band and the activations start in their buffers.
     at: usize,
     x_at: usize,
@@ -123,6 +127,9 @@ impl Buffers {
             Kind::Q4 => cols / 8,
             _ => cols / 4 - short,
         };
+        let bands = if kind == Kind::Wide { 1 + random.below(BANDS) } else { 1 };
+        let stride = groups.div_ceil(bands);
+        let groups = if bands > 1 { 1 + random.below(stride) } else { groups };
         for bytes in self.band[..8 * SMALL + 16].chunks_mut(4) {
             bytes.copy_from_slice(&random.word().to_le_bytes()[..bytes.len()]);
         }
@@ -138,7 +145,7 @@ impl Buffers {
         for wide in &mut self.wide {
             *wide = (random.word() >> 16) as u16 as i16 >> 1;
         }
-        self.finish(Case { kind, cols, tokens, groups, at, x_at })
+        self.finish(Case { kind, cols, tokens, groups, bands, stride, at, x_at })
     }
 
     /// A case of one of the 8 corners: largest and smallest weights, sub-scales, zeros and activations.
@@ -170,7 +177,16 @@ impl Buffers {
         // The sums must fit: 16383 · 127 over 640 columns does.
         self.wide.fill(if bit(2) { 16383 } else { -16383 });
         let groups = if kind == Kind::Q4 { cols / 8 } else { cols / 4 };
-        self.finish(Case { kind, cols, tokens: 1, groups, at: 0, x_at: 0 })
+        self.finish(Case {
+            kind,
+            cols,
+            tokens: 1,
+            groups,
+            bands: 1,
+            stride: groups,
+            at: 0,
+            x_at: 0,
+        })
     }
 
     /// Sums the blocks, and takes out what no file holds.
@@ -187,21 +203,24 @@ impl Buffers {
     }
 
     fn check(&self, case: &Case, hash: &mut Hash) -> bool {
-        let mut expected = [Sums::<i32>::default(); TOKENS];
-        for (token, sums) in expected.iter_mut().enumerate().take(case.tokens) {
+        let results = case.tokens * case.bands;
+        let mut expected = [Sums::<i32>::default(); TOKENS * BANDS];
+        for (index, sums) in expected.iter_mut().enumerate().take(results) {
             for (row, sum) in sums.iter_mut().enumerate() {
-                *sum = self.formula(case, token, row);
+                *sum = self.formula(case, index / case.tokens, index % case.tokens, row);
                 hash.add(*sum as u32);
             }
         }
+        let expected = &expected[..results];
         for kernel in available() {
-            let mut found = [[i32::MIN; 8]; TOKENS];
-            self.call(case, kernel, &mut found[..case.tokens]);
-            if found[..case.tokens] != expected[..case.tokens] {
-                let Case { cols, tokens, groups, at, x_at, .. } = case;
+            let mut found = [[i32::MIN; 8]; TOKENS * BANDS];
+            let found = &mut found[..results];
+            self.call(case, kernel, found);
+            if found != expected {
+                let Case { cols, tokens, groups, bands, at, x_at, .. } = case;
                 crate::say!(
-                    "FAILED: {}, {cols} columns, {groups} groups, {tokens} tokens, at {at} and {x_at}: \
-                     {found:?} not {expected:?}",
+                    "FAILED: {}, {cols} columns, {groups} groups, {bands} bands, {tokens} tokens, at {at} \
+                     and {x_at}: {found:?} not {expected:?}",
                     kernel.name
                 );
                 return false;
@@ -211,7 +230,8 @@ impl Buffers {
     }
 
     fn groups(&self, case: &Case) -> &[Group] {
-        self.band[case.at..][..32 * case.groups].as_chunks().0
+        let groups = (case.bands - 1) * case.stride + case.groups;
+        self.band[case.at..][..32 * groups].as_chunks().0
     }
 
     fn call(&self, case: &Case, kernel: &Kernel, sums: &mut [Sums<i32>]) {
@@ -230,16 +250,16 @@ impl Buffers {
                 (kernel.q4)(groups, pairs, x, sums);
             }
             Kind::Wide => {
-                let wide = Wide { groups, stride: groups.len(), per_band: groups.len() };
-                let x = &self.wide[case.x_at / 2..][..case.tokens * 4 * groups.len()];
+                let wide = Wide { groups, stride: case.stride, per_band: case.groups };
+                let x = &self.wide[case.x_at / 2..][..case.tokens * 4 * case.groups];
                 (kernel.q8_wide)(wide, x, case.tokens, sums);
             }
         }
     }
 
-    /// The sum of a token and row.
-    fn formula(&self, case: &Case, token: usize, row: usize) -> i32 {
-        let band = &self.band[case.at..];
+    /// The sum of a band's row and a token.
+    fn formula(&self, case: &Case, band: usize, token: usize, row: usize) -> i32 {
+        let band = &self.band[case.at + 32 * case.stride * band..];
         let x = |k: usize| i32::from(self.x[case.x_at + token * case.cols + k]);
         let int8 = |k: usize| i32::from(band[32 * (k / 4) + 4 * row + k % 4] as i8);
         let cols = 4 * case.groups;
