@@ -271,7 +271,9 @@ impl Buffers {
             }
             Kind::Q4 => {
                 let block = |b: usize| {
-                    let half = |byte: u8| i32::from(if b % 2 == 0 { byte & 15 } else { byte >> 4 });
+                    let half = |byte: u8| {
+                        i32::from(if b.is_multiple_of(2) { byte & 15 } else { byte >> 4 })
+                    };
                     let pair = &self.pairs[case.at + b / 2 * 16..][..16];
                     let (s, z) = (half(pair[row]) + 1, half(pair[row + 8]) - 8);
                     let weight = |k: usize| {
