@@ -9,7 +9,7 @@
 pub const LANES: usize = 8;
 
 /// Adding and subtracting 1.5 · 2²³ rounds |x| < 2²² to the nearest integer, ties to even.
-const ROUND: f32 = 12_582_912.0;
+pub(crate) const ROUND: f32 = 12_582_912.0;
 
 /// `x` rounded to the nearest integer, ties to even; for |x| < 2²².
 #[inline(always)]
@@ -37,13 +37,24 @@ pub fn exp(x: f32) -> f32 {
     y * power_of_two(half) * power_of_two(n - half)
 }
 
-/// eˣ for x ≤ 0, the same bits down to the smallest number that is not subnormal; below that, this
-/// number. Softmax needs no more, and saves a third of the steps.
+/// The bits of [`exp`] where |x| < 86, in fewer steps for processors without vectors: 2ⁿ is added to an
+/// exponent. Elsewhere it calls `far`.
+#[inline(always)]
+pub fn exp_near(x: f32, far: impl Fn(f32) -> f32) -> f32 {
+    // Twice the bits, so that the sign is gone; those of NaN are beyond.
+    if x.to_bits() << 1 >= 86.0f32.to_bits() << 1 {
+        return far(x);
+    }
+    // |n| ≤ 125 and y is within 0.7 and 1.5.
+    let (n, y) = power_and_rest(x);
+    f32::from_bits(y.to_bits().wrapping_add(n.cast_unsigned() << 23))
+}
+
+/// eˣ for -86 ≤ x ≤ 0, the bits of [`exp`]; below -86 as at -86, which beside 1 counts for nothing either.
+/// Softmax needs no more, and saves a third of the steps.
 #[inline(always)]
 pub fn exp_of_negative(x: f32) -> f32 {
-    // ln 2⁻¹²⁶, rounded towards 0.
-    let smallest = -87.336_54;
-    let (n, y) = power_and_rest(if x < smallest { smallest } else { x });
+    let (n, y) = power_and_rest(if x < -86.0 { -86.0 } else { x });
     y * power_of_two(n)
 }
 

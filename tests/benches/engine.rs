@@ -34,7 +34,7 @@ impl Activations {
     }
 
     fn ints(&self) -> Ints<'_> {
-        Ints { cols: self.cols, values: &self.values, block_sums: &self.block_sums }
+        Ints { cols: self.cols, values: &self.values, block_sums: &self.block_sums, widened: &[] }
     }
 }
 

@@ -14,7 +14,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
     ("sample", &["error", "kernel", "math"]),
     ("tokenizer", &["error", "format"]),
     ("model", &["error", "format", "tokenizer"]),
-    ("plan", &["error", "format", "model"]),
+    ("plan", &["error", "format", "kernel", "model"]),
     ("engine", &["error", "format", "kernel", "math", "model", "plan"]),
 ];
 

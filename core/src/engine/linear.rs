@@ -10,8 +10,9 @@ use crate::kernel::{Ints, Kernel, Sums};
 use crate::model::{Matrix, Vector};
 use crate::plan::{Claim, Cutter, Inputs, Strips};
 
-/// Tokens that share one pass over a band's weights: their sums lie on the stack.
-const TILE: usize = 8;
+/// Tokens that share one pass over a band's weights: their sums lie on the stack, and are cleared for every
+/// band. The kernels of microcontrollers gain nothing from more than one.
+const TILE: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 8 };
 
 /// Multiply-accumulates that are worth asking for: enough that asking costs nothing beside them, few
 /// enough that threads finish together.
@@ -40,6 +41,7 @@ impl<'a> Input<'a> {
                 cols,
                 values: first(buffers.quants, cols * tokens),
                 block_sums: first(buffers.block_sums, cols / BLOCK * tokens),
+                widened: first(buffers.widened, cols / BLOCK * tokens),
             },
             scales: first(buffers.scales, tokens),
         }

@@ -21,9 +21,9 @@ use super::{feed_forward, rope};
 use crate::format::recipe::{Norm, Positions};
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
-use crate::kernel::Kernel;
+use crate::kernel::{self, Kernel};
 use crate::model::Model;
-use crate::plan::{Buffers, Cutter, InputRow, KeepLogits, Shape};
+use crate::plan::{Buffers, Cutter, InputRow, IntsRow, KeepLogits, Shape};
 
 /// What does not change during a pass.
 pub(super) struct Context<'c> {
@@ -365,8 +365,9 @@ impl Pass {
 
 /// Makes a token's int8 form from its floats.
 fn quantize(kernel: &Kernel, row: &mut InputRow<'_>) {
-    if let Some((quants, block_sums, scale)) = &mut row.ints {
+    if let Some(IntsRow { quants, scale, block_sums, widened }) = &mut row.ints {
         **scale = (kernel.elementwise.quantize)(row.floats, quants, block_sums);
+        kernel::widen(quants, block_sums, widened);
     }
 }
 

@@ -69,7 +69,7 @@ fn long(bits: u16) -> f32 {
 
 impl Elementwise {
     /// For any machine.
-    pub(super) const PORTABLE: Self = Self {
+    pub(crate) const PORTABLE: Self = Self {
         quantize,
         quantize_wide,
         rms_norm,

@@ -8,6 +8,8 @@
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod aarch64;
+#[cfg(any(acorn_dsp, acorn_mve))]
+mod arm;
 pub mod elementwise;
 pub mod scalar;
 #[cfg(any(
@@ -18,6 +20,8 @@ pub mod scalar;
 mod tiles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm32;
+#[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), not(any(acorn_dsp, acorn_mve))))]
+mod word;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -37,7 +41,14 @@ pub struct Ints<'a> {
     pub values: &'a [i8],
     /// [tokens, cols / 32]: sums over blocks. They carry the zero points.
     pub block_sums: &'a [i16],
+    /// [tokens, cols / 32]: the same once more as [`widen`] lays them out, or nothing; then kernels that
+    /// want them so are slow.
+    pub widened: &'a [Widened],
 }
+
+/// A block of activations in words, with what its zeros are multiplied with: the form that kernels of
+/// microcontrollers read for every band, so it is made once per token.
+pub type Widened = [u32; 2 + BLOCK / 2];
 
 impl<'a> Ints<'a> {
     /// How many tokens there are.
@@ -49,11 +60,18 @@ impl<'a> Ints<'a> {
     pub fn split(self, tokens: usize) -> (Self, Self) {
         let cols = self.cols;
         let split = tokens.saturating_mul(cols);
+        if split >= self.values.len() {
+            return (self, Self { cols, values: &[], block_sums: &[], widened: &[] });
+        }
         let (values, rest) = self.values.split_at_checked(split).unwrap_or((self.values, &[]));
         let (sums, rest_sums) =
             self.block_sums.split_at_checked(split / BLOCK).unwrap_or((self.block_sums, &[]));
-        let ints = |values: &'a [i8], block_sums: &'a [i16]| Self { cols, values, block_sums };
-        (ints(values, sums), ints(rest, rest_sums))
+        let (widened, rest_widened) =
+            self.widened.split_at_checked(split / BLOCK).unwrap_or((self.widened, &[]));
+        (
+            Self { cols, values, block_sums: sums, widened },
+            Self { cols, values: rest, block_sums: rest_sums, widened: rest_widened },
+        )
     }
 }
 
@@ -110,6 +128,14 @@ pub struct Kernel {
     pub elementwise: Elementwise,
 }
 
+/// Fills `out` for as many blocks of `values`, if a kernel of this build wants that.
+pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
+    #[cfg(acorn_dsp)]
+    arm::widen(values, block_sums, out);
+    #[cfg(not(acorn_dsp))]
+    let _ = (values, block_sums, out);
+}
+
 /// The kernels that this machine can run, the best one first. The last is [`scalar`].
 pub fn available() -> impl Iterator<Item = &'static Kernel> {
     let fast = core::iter::empty();
@@ -117,8 +143,12 @@ pub fn available() -> impl Iterator<Item = &'static Kernel> {
     let fast = fast.chain(x86_64::available());
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     let fast = fast.chain(aarch64::available());
+    #[cfg(any(acorn_dsp, acorn_mve))]
+    let fast = fast.chain(arm::available());
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     let fast = fast.chain(wasm32::available());
+    #[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), not(any(acorn_dsp, acorn_mve))))]
+    let fast = fast.chain([&word::KERNEL]);
     fast.chain([&scalar::KERNEL])
 }
 

@@ -9,6 +9,8 @@ use core::ops::Range;
 #[cfg(target_has_atomic = "ptr")]
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::kernel::Widened;
+
 /// The arena and every part of it start at multiples of this many bytes: a cache line.
 pub const ALIGNMENT: usize = 64;
 
@@ -22,6 +24,8 @@ pub(crate) unsafe trait Plain: Copy + Default + 'static {}
 unsafe impl Plain for i8 {}
 // SAFETY: as above, with alignment 1.
 unsafe impl Plain for [u8; 32] {}
+// SAFETY: as above.
+unsafe impl Plain for Widened {}
 // SAFETY: as above.
 unsafe impl Plain for i16 {}
 // SAFETY: as above.

@@ -22,6 +22,7 @@ use core::iter::repeat_with;
 use crate::error::{EngineError, PlanError};
 use crate::format::Recipe;
 use crate::format::encoding::{BLOCK, Group, padded_cols};
+use crate::kernel::Widened;
 use crate::model::Model;
 use carve::Counter;
 
@@ -322,6 +323,9 @@ pub(crate) struct Inputs<C: Carver> {
     pub(crate) scales: C::Slice<f32>,
     /// Sums of `quants` over blocks of 32 columns.
     pub(crate) block_sums: C::Slice<i16>,
+    /// `quants` again, for the kernels of some microcontrollers. Planned on every machine, so that a plan
+    /// made on one is right for another.
+    pub(crate) widened: C::Slice<Widened>,
 }
 
 impl<C: Carver> Inputs<C> {
@@ -335,6 +339,7 @@ impl<C: Carver> Inputs<C> {
             quants: carver.slice(part, product(&[int8, batch, width]))?,
             scales: carver.slice(part, product(&[int8, batch]))?,
             block_sums: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
+            widened: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
         })
     }
 }
@@ -342,17 +347,29 @@ impl<C: Carver> Inputs<C> {
 /// A token's part of [`Inputs`].
 pub(crate) struct InputRow<'a> {
     pub(crate) floats: &'a mut [f32],
-    /// The int8 numbers, their block sums and their scale, of quantized models.
-    pub(crate) ints: Option<(&'a mut [i8], &'a mut [i16], &'a mut f32)>,
+    /// Of quantized models.
+    pub(crate) ints: Option<IntsRow<'a>>,
+}
+
+/// A token's part of what is int8 there.
+pub(crate) struct IntsRow<'a> {
+    pub(crate) quants: &'a mut [i8],
+    pub(crate) scale: &'a mut f32,
+    pub(crate) block_sums: &'a mut [i16],
+    pub(crate) widened: &'a mut [Widened],
 }
 
 impl Inputs<Cutter<'_>> {
     /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`] above 0.
     pub(crate) fn rows(&mut self, cols: usize) -> impl Iterator<Item = InputRow<'_>> + Send {
         let cols = cols.max(BLOCK);
-        let sums = self.block_sums.chunks_exact_mut(cols.checked_div(BLOCK).unwrap_or(1));
-        let ints = self.quants.chunks_exact_mut(cols).zip(sums).zip(self.scales.iter_mut());
-        let ints = ints.map(|((quants, sums), scale)| Some((quants, sums, scale)));
+        let blocks = cols.checked_div(BLOCK).unwrap_or(1);
+        let quants = self.quants.chunks_exact_mut(cols).zip(self.scales.iter_mut());
+        let block_sums = self.block_sums.chunks_exact_mut(blocks);
+        let ints = quants.zip(block_sums.zip(self.widened.chunks_exact_mut(blocks)));
+        let ints = ints.map(|((quants, scale), (block_sums, widened))| {
+            Some(IntsRow { quants, scale, block_sums, widened })
+        });
         let rows = self.floats.chunks_exact_mut(cols).zip(ints.chain(repeat_with(|| None)));
         rows.map(|(floats, ints)| InputRow { floats, ints })
     }

@@ -63,7 +63,7 @@ fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
     let block_sums: Vec<i16> =
         all.chunks(32).map(|block| block.iter().map(|&x| i16::from(x)).sum()).collect();
     let (all, block_sums) = (Guarded::new(&all), Guarded::new(&block_sums));
-    let ints = Ints { cols, values: all.get(), block_sums: block_sums.get() };
+    let ints = Ints { cols, values: all.get(), block_sums: block_sums.get(), widened: &[] };
     for kernel in kernels() {
         let mut sums = vec![Sums::<i32>::default(); tokens];
         let expected = match Band::new(encoding, cols, bytes.get()) {
@@ -167,7 +167,7 @@ proptest! {
             all.chunks(32).map(|block| block.iter().map(|&x| i16::from(x)).sum()).collect();
         let all = Guarded::new(&all);
         for kernel in kernels() {
-            let ints = Ints { cols, values: all.get(), block_sums: &block_sums };
+            let ints = Ints { cols, values: all.get(), block_sums: &block_sums, widened: &[] };
             let mut sums = vec![Sums::<i32>::default(); tokens];
             (kernel.q8)(groups.get(), ints, &mut sums);
             for (x, sums) in all.get().chunks(cols).zip(&sums) {

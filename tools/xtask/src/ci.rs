@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{boards, firmware, instructions, kernels, links, qemu};
+use crate::{boards, firmware, instructions, kernels, links, mcu, qemu};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -26,6 +26,8 @@ pub(crate) enum Step {
     Aarch64,
     /// The kernels' tests as WebAssembly
     Wasm,
+    /// The kernels' tests on microcontrollers, emulated, and the instructions that they take
+    Mcu,
     /// All tests
     Test,
     /// Instructions that the engine executes, against those recorded
@@ -53,6 +55,7 @@ impl Step {
             Self::Boards => qemu::check(),
             Self::Aarch64 => kernels::aarch64(),
             Self::Wasm => kernels::wasm(),
+            Self::Mcu => mcu::check(),
             Self::Test => test(),
             Self::Instructions => instructions::check(),
         }
@@ -117,8 +120,9 @@ fn seconds(duration: Duration) -> String {
 
 fn fmt() -> Result<String> {
     command::run(cargo(&["fmt", "--all", "--check"]))?;
-    command::run(cargo(&["fmt", "--check", "--manifest-path", firmware::MANIFEST]))?;
-    command::run(cargo(&["fmt", "--all", "--check", "--manifest-path", boards::MANIFEST]))?;
+    for manifest in [firmware::MANIFEST, mcu::MANIFEST, boards::MANIFEST] {
+        command::run(cargo(&["fmt", "--all", "--check", "--manifest-path", manifest]))?;
+    }
     Ok("formatted (else: cargo fmt --all)".into())
 }
 

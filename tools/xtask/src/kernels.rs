@@ -49,7 +49,7 @@ pub(crate) fn wasm() -> Result<String> {
 }
 
 /// Fails if `program`, part of these Debian packages, is not there.
-fn needed(program: &str, packages: &str) -> Result<()> {
+pub(crate) fn needed(program: &str, packages: &str) -> Result<()> {
     match command::program(program).arg("--version").output() {
         Ok(_) => Ok(()),
         Err(_) => Err(format!("there is no {program}: on Debian, apt install {packages}")),

@@ -10,6 +10,7 @@ mod instructions;
 mod kernels;
 mod links;
 mod map;
+mod mcu;
 mod peers;
 mod qemu;
 mod shapes;

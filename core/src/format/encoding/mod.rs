@@ -179,12 +179,14 @@ pub fn short(scale: core::primitive::f32) -> core::primitive::f32 {
     core::primitive::f32::from_bits(bits.wrapping_add(round) & 0xFFFF_0000)
 }
 
-/// The [`BAND_ROWS`] little-endian bfloat16 at the start of `bytes`; missing ones read as 0.
+/// The [`BAND_ROWS`] little-endian bfloat16 at the start of `bytes`; zeros if there are fewer.
 fn short_scales(bytes: &[u8]) -> [core::primitive::f32; BAND_ROWS] {
-    let halves = bytes.as_chunks::<2>().0.first_chunk::<BAND_ROWS>();
-    halves
-        .unwrap_or(&[[0; 2]; BAND_ROWS])
-        .map(|[low, high]| core::primitive::f32::from_le_bytes([0, 0, low, high]))
+    let raw = bytes.first_chunk::<SCALES>().unwrap_or(&[0; SCALES]);
+    let mut scales = [0.0; BAND_ROWS];
+    for (scale, raw) in scales.iter_mut().zip(raw.as_chunks::<2>().0) {
+        *scale = core::primitive::f32::from_bits(u32::from(u16::from_le_bytes(*raw)) << 16);
+    }
+    scales
 }
 
 /// Writes the upper halves of scales at the start of `out`.

@@ -1,0 +1,35 @@
+//! Chooses the kernels of a microcontroller, whose compiler target says too little: `cfg(target_feature)`
+//! knows neither the DSP instructions of a Cortex-M4 nor the vectors of a Cortex-M55 on stable Rust.
+//!
+//! | `ACORN_KERNEL` | kernels compiled for `thumbv7em*` and `thumbv8m.main*` beside the scalar one |
+//! |---|---|
+//! | not set | `dsp`: all of Cortex-M4 and M7, nearly all of M33 (there, it is an option), M55 |
+//! | `mve` | `mve`: Cortex-M55, M85 |
+//! | `dsp` | as if not set |
+//! | `scalar` | none |
+//!
+//! Other targets do not ask. All kernels give the same bits: this chooses a speed, never a result.
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=ACORN_KERNEL");
+    println!("cargo:rustc-check-cfg=cfg(acorn_dsp, acorn_mve)");
+    let target = std::env::var("TARGET").unwrap_or_default();
+    let armv8 = target.starts_with("thumbv8m.main");
+    if !(armv8 || target.starts_with("thumbv7em")) {
+        return;
+    }
+    // The assembler is told of a processor that has the instructions.
+    let chosen = |kernel, processor| {
+        println!("cargo:rustc-cfg=acorn_{kernel}");
+        println!("cargo:rustc-env=ACORN_PROCESSOR={processor}");
+    };
+    match std::env::var("ACORN_KERNEL").as_deref() {
+        Ok("scalar") => {}
+        Ok("mve") if armv8 => chosen("mve", "cortex-m55"),
+        Err(_) | Ok("" | "dsp") => chosen("dsp", if armv8 { "cortex-m33" } else { "cortex-m4" }),
+        Ok(other) => println!(
+            "cargo::error=ACORN_KERNEL is \"{other}\": for {target} it may be {}dsp or scalar",
+            if armv8 { "mve, " } else { "" }
+        ),
+    }
+}
