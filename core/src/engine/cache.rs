@@ -11,7 +11,7 @@
 use super::quantize::quantize_short;
 use crate::format::BAND_ROWS;
 use crate::kernel::{Group, Wide};
-use crate::plan::{Cutter, KvBuffers, Shape};
+use crate::plan::{Cutter, KvBuffers, Parts, Shape, part};
 
 /// The keys and values of one head, from position 0 on.
 #[derive(Clone, Copy)]
@@ -75,40 +75,64 @@ pub(super) struct Int8Mut<'a> {
     value_scales: &'a mut [u16],
 }
 
+/// The heads of a layer, one after another.
+pub(super) enum Heads<'a> {
+    F32 { keys: Parts<'a, f32>, values: Parts<'a, f32> },
+    F16 { keys: Parts<'a, u16>, values: Parts<'a, u16> },
+    Int8 { keys: Parts<'a, Group>, values: Parts<'a, Group>, scales: [Parts<'a, u16>; 2] },
+}
+
 /// The heads of `layer`.
 pub(super) fn heads<'a>(
     cache: &'a mut KvBuffers<Cutter<'_>>,
     shape: &Shape,
     layer: usize,
-) -> impl Iterator<Item = HeadMut<'a>> + Send {
-    type Parts<'a, T> = core::slice::ChunksExactMut<'a, T>;
-    fn parts<'a, T>(all: &'a mut [T], shape: &Shape, layer: usize, len: usize) -> Parts<'a, T> {
-        let (len, heads) = (len.max(1), shape.kv_heads);
-        let layer = all.get_mut(layer * heads * len..(layer + 1) * heads * len);
-        layer.unwrap_or_default().chunks_exact_mut(len)
+) -> Heads<'a> {
+    fn heads<'a, T>(all: &'a mut [T], shape: &Shape, layer: usize, len: usize) -> Parts<'a, T> {
+        let per_layer = shape.kv_heads * len;
+        let layer = all.get_mut(layer * per_layer..(layer + 1) * per_layer);
+        Parts::new(layer.unwrap_or_default(), len)
     }
-    let parts_f32 = |all| parts(all, shape, layer, shape.context * shape.head_dim);
-    let parts_f16 = |all| parts(all, shape, layer, shape.context * shape.head_dim);
-    let scales = |all| parts(all, shape, layer, shape.context);
-    let (mut f32, mut f16, mut int8) = (None, None, None);
+    let len = shape.context * shape.head_dim;
     match cache {
-        KvBuffers::F32 { keys, values } => f32 = Some(parts_f32(keys).zip(parts_f32(values))),
-        KvBuffers::F16 { keys, values } => f16 = Some(parts_f16(keys).zip(parts_f16(values))),
-        KvBuffers::Int8 { keys, values, key_scales, value_scales } => {
-            let keys = parts(keys, shape, layer, shape.key_groups() * shape.position_bands());
-            let values =
-                parts(values, shape, layer, shape.value_groups() * shape.dimension_bands());
-            let scales = scales(key_scales).zip(scales(value_scales));
-            int8 = Some(keys.zip(values).zip(scales));
-        }
+        KvBuffers::F32 { keys, values } => Heads::F32 {
+            keys: heads(keys, shape, layer, len),
+            values: heads(values, shape, layer, len),
+        },
+        KvBuffers::F16 { keys, values } => Heads::F16 {
+            keys: heads(keys, shape, layer, len),
+            values: heads(values, shape, layer, len),
+        },
+        KvBuffers::Int8 { keys, values, key_scales, value_scales } => Heads::Int8 {
+            keys: heads(keys, shape, layer, shape.key_groups() * shape.position_bands()),
+            values: heads(values, shape, layer, shape.value_groups() * shape.dimension_bands()),
+            scales: [key_scales, value_scales]
+                .map(|scales| heads(scales, shape, layer, shape.context)),
+        },
     }
-    let f32 = f32.into_iter().flatten().map(|(keys, values)| HeadMut::F32 { keys, values });
-    let f16 = f16.into_iter().flatten().map(|(keys, values)| HeadMut::F16 { keys, values });
-    let int8 = int8.into_iter().flatten();
-    let int8 = int8.map(|((keys, values), (key_scales, value_scales))| {
-        HeadMut::Int8(Int8Mut { keys, values, key_scales, value_scales })
-    });
-    f32.chain(f16).chain(int8)
+}
+
+impl<'a> Iterator for Heads<'a> {
+    type Item = HeadMut<'a>;
+
+    fn next(&mut self) -> Option<HeadMut<'a>> {
+        Some(match self {
+            Self::F32 { keys, values } => {
+                HeadMut::F32 { keys: keys.next()?, values: values.next()? }
+            }
+            Self::F16 { keys, values } => {
+                HeadMut::F16 { keys: keys.next()?, values: values.next()? }
+            }
+            Self::Int8 { keys, values, scales: [key_scales, value_scales] } => {
+                HeadMut::Int8(Int8Mut {
+                    keys: keys.next()?,
+                    values: values.next()?,
+                    key_scales: key_scales.next()?,
+                    value_scales: value_scales.next()?,
+                })
+            }
+        })
+    }
 }
 
 impl HeadMut<'_> {
@@ -163,9 +187,6 @@ pub(super) fn head<'a>(
     head: usize,
 ) -> Head<'a> {
     let head = index(shape, layer, head);
-    fn part<T>(all: &[T], index: usize, len: usize) -> &[T] {
-        all.get(index * len..(index + 1) * len).unwrap_or_default()
-    }
     let len = shape.head_dim * shape.context;
     match cache {
         KvBuffers::F32 { keys, values } => {

@@ -10,7 +10,7 @@ use super::{cache, rope};
 use crate::format::BLOCK;
 use crate::format::recipe::Positions;
 use crate::format::tensor_table::Role;
-use crate::plan::{Buffers, Cutter, KvBuffers, Shape, Strips};
+use crate::plan::{Buffers, Cutter, KvBuffers, Parts, Shape, Strips, part};
 
 /// A layer, and the tokens that pass through it.
 #[derive(Clone, Copy)]
@@ -34,12 +34,12 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, span: S
     let center =
         (int8 && shape.recipe.key_centers).then(|| cx.model.vector(Role::KeyCenter, span.layer));
     if rotary || center.is_some() {
-        let rotations = buffers.rotary.chunks_exact(shape.rotary_dims.max(1));
-        let rotations = rotations.map(Some).chain(core::iter::repeat(None));
-        let rows = queries.chunks_exact_mut(query).zip(keys.chunks_exact_mut(kv)).zip(rotations);
-        let rows = rows.take(span.tokens);
-        share_items(cx.workers, span.tokens * (query + kv), rows, |((query, key), rotations)| {
-            if let Some(rotations) = rotations {
+        let rows = Parts::new(queries, query).zip(Parts::new(keys, kv)).take(span.tokens);
+        let rotations = &*buffers.rotary;
+        let numbers = span.tokens * (query + kv);
+        share_items(cx.workers, numbers, rows.enumerate(), |(token, (query, key))| {
+            if rotary {
+                let rotations = part(rotations, token, shape.rotary_dims);
                 rope::rotate(query, shape.head_dim, rotations);
                 rope::rotate(key, shape.head_dim, rotations);
             }
@@ -48,28 +48,27 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, span: S
             }
         });
     }
-    let (keys, values, queries, len) = (&*keys, &*values, &*queries, shape.head_dim.max(1));
+    let (keys, values, queries, len) = (&*keys, &*values, &*queries, shape.head_dim);
     let heads = cache::heads(&mut buffers.cache, shape, layer).enumerate();
     share_items(cx.workers, 2 * span.tokens * kv, heads, |(index, mut head)| {
-        let tokens = keys.chunks_exact(kv).zip(values.chunks_exact(kv)).take(span.tokens);
-        for (position, (key, value)) in (span.position..).zip(tokens) {
-            let part = index * len..(index + 1) * len;
-            let (key, value) = (key.get(part.clone()), value.get(part));
-            head.store(shape, position, key.unwrap_or_default(), value.unwrap_or_default());
+        for token in 0..span.tokens {
+            let [key, value] = [keys, values].map(|all| part(part(all, token, kv), index, len));
+            head.store(shape, span.position + token, key, value);
         }
     });
     if int8 {
         let together = heads_together(shape);
-        let places = (shape.batch * together).max(1);
-        let wide = buffers.queries.wide.chunks_exact_mut((places * shape.wide_dim()).max(1));
-        let strips = wide.zip(buffers.queries.scales.chunks_exact_mut(places)).enumerate();
+        let places = shape.batch * together;
+        let wide = Parts::new(buffers.queries.wide, places * shape.wide_dim());
+        let strips = wide.zip(Parts::new(buffers.queries.scales, places)).enumerate();
         share_items(cx.workers, span.tokens * query, strips, |(strip, (wide, scales))| {
-            let wide = wide.chunks_exact_mut(shape.wide_dim().max(1)).zip(scales);
-            for (place, (q, scale)) in wide.take(span.tokens * together).enumerate() {
-                let token = place.checked_div(together).unwrap_or(0);
-                let head = token * shape.heads + strip * together + (place - token * together);
-                let x = queries.get(head * len..(head + 1) * len).unwrap_or_default();
-                *scale = (cx.kernel.elementwise.quantize_wide)(x, QUERY_LIMIT, q);
+            let (mut wide, mut scales) = (Parts::new(wide, shape.wide_dim()), scales.iter_mut());
+            for token in 0..span.tokens {
+                for head in strip * together..(strip + 1) * together {
+                    let (Some(q), Some(scale)) = (wide.next(), scales.next()) else { return };
+                    let x = part(queries, token * shape.heads + head, len);
+                    *scale = (cx.kernel.elementwise.quantize_wide)(x, QUERY_LIMIT, q);
+                }
             }
         });
     }
@@ -146,7 +145,7 @@ fn queries_of<'q>(
     (strip, heads): (usize, usize),
     (token, tokens): (usize, usize),
 ) -> Queries<'q> {
-    fn part<T>(all: &[T], first: usize, count: usize, len: usize) -> &[T] {
+    fn parts<T>(all: &[T], first: usize, count: usize, len: usize) -> &[T] {
         all.get(first * len..(first + count) * len).unwrap_or_default()
     }
     // 16-bit queries lie as [strips, batch, heads of a strip], so that those that share keys and values
@@ -155,9 +154,9 @@ fn queries_of<'q>(
     Queries {
         heads,
         head_dim: shape.head_dim,
-        floats: part(floats, token * shape.heads + strip * heads, heads, shape.head_dim),
-        wide: part(queries.wide, place, tokens * heads, shape.wide_dim()),
-        scales: part(queries.scales, place, tokens * heads, 1),
+        floats: parts(floats, token * shape.heads + strip * heads, heads, shape.head_dim),
+        wide: parts(queries.wide, place, tokens * heads, shape.wide_dim()),
+        scales: parts(queries.scales, place, tokens * heads, 1),
         softmax_scale: 1.0,
         positions: 0,
     }

@@ -23,7 +23,7 @@ use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::{self, Kernel};
 use crate::model::Model;
-use crate::plan::{Buffers, Cutter, InputRow, IntsRow, KeepLogits, Shape};
+use crate::plan::{Buffers, Cutter, InputRow, IntsRow, KeepLogits, Parts, Shape, part};
 
 /// What does not change during a pass.
 pub(super) struct Context<'c> {
@@ -192,8 +192,8 @@ impl Pass {
     fn embed(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
         let Shape { hidden, rotary_dims, .. } = *cx.shape;
         let embedding = cx.model.embedding();
-        let rows = buffers.residual.chunks_exact_mut(hidden.max(1));
-        let rows = buffers.tokens.iter().zip(rows).take(self.tokens);
+        let rows = buffers.tokens.iter().zip(Parts::new(buffers.residual, hidden));
+        let rows = rows.take(self.tokens);
         share_items(cx.workers, self.tokens * hidden, rows, |(&token, row)| {
             embedding.row(usize::try_from(token).unwrap_or(usize::MAX), row);
         });
@@ -236,10 +236,10 @@ impl Pass {
             },
             epsilon: cx.shape.recipe.norm_epsilon,
         };
-        let x = buffers.residual.chunks_exact(hidden.max(1)).skip(first).take(count);
-        let rows = x.zip(buffers.input.rows(hidden.next_multiple_of(BLOCK)));
-        share_items(cx.workers, count * hidden, rows, |(x, mut row)| {
-            norm.apply(cx.kernel, x, row.floats);
+        let residual = &*buffers.residual;
+        let rows = (first..).zip(buffers.input.rows(hidden.next_multiple_of(BLOCK))).take(count);
+        share_items(cx.workers, count * hidden, rows, |(token, mut row)| {
+            norm.apply(cx.kernel, part(residual, token, hidden), row.floats);
             quantize(cx.kernel, &mut row);
         });
     }
@@ -353,10 +353,10 @@ impl Pass {
                 (Some(gate), up)
             }
         };
-        let ups = up.chunks_exact(ffn.max(1)).take(self.tokens).enumerate();
-        let rows = ups.zip(buffers.input.rows(ffn.next_multiple_of(BLOCK)));
-        share_items(cx.workers, self.tokens * ffn, rows, |((token, up), mut row)| {
-            let gate = gate.and_then(|gate| gate.get(token * ffn..(token + 1) * ffn));
+        let rows = buffers.input.rows(ffn.next_multiple_of(BLOCK)).take(self.tokens).enumerate();
+        share_items(cx.workers, self.tokens * ffn, rows, |(token, mut row)| {
+            let [gate, up] = [gate, Some(up)].map(|all| all.map(|all| part(all, token, ffn)));
+            let up = up.unwrap_or_default();
             feed_forward::activate(cx.kernel, recipe.activation, gate, up, row.floats);
             quantize(cx.kernel, &mut row);
         });

@@ -45,9 +45,7 @@ pub(super) fn share_items<I>(
 ) where
     I: Iterator<Item: Send> + Send,
 {
-    if numbers < WORTH_ASKING {
-        return items.for_each(work);
-    }
+    let workers = if numbers < WORTH_ASKING { &Inline } else { workers };
     let items = Items::new(items);
     share(workers, || {
         while let Some(item) = items.next() {

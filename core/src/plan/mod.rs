@@ -13,11 +13,11 @@
 
 #[allow(clippy::arithmetic_side_effects)]
 mod carve;
+mod parts;
 
 pub use carve::{ALIGNMENT, Arena, Part};
 pub(crate) use carve::{Carver, Claim, Cutter, Items, Strips};
-
-use core::iter::repeat_with;
+pub(crate) use parts::{Parts, part};
 
 use crate::error::{EngineError, PlanError};
 use crate::format::Recipe;
@@ -359,19 +359,44 @@ pub(crate) struct IntsRow<'a> {
     pub(crate) widened: &'a mut [Widened],
 }
 
+/// The rows of [`Inputs`], token by token.
+pub(crate) struct InputRows<'a> {
+    floats: Parts<'a, f32>,
+    quants: Parts<'a, i8>,
+    scales: Parts<'a, f32>,
+    block_sums: Parts<'a, i16>,
+    widened: Parts<'a, Widened>,
+}
+
 impl Inputs<Cutter<'_>> {
-    /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`] above 0.
-    pub(crate) fn rows(&mut self, cols: usize) -> impl Iterator<Item = InputRow<'_>> + Send {
-        let cols = cols.max(BLOCK);
-        let blocks = cols.checked_div(BLOCK).unwrap_or(1);
-        let quants = self.quants.chunks_exact_mut(cols).zip(self.scales.iter_mut());
-        let block_sums = self.block_sums.chunks_exact_mut(blocks);
-        let ints = quants.zip(block_sums.zip(self.widened.chunks_exact_mut(blocks)));
-        let ints = ints.map(|((quants, scale), (block_sums, widened))| {
-            Some(IntsRow { quants, scale, block_sums, widened })
+    /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`].
+    pub(crate) fn rows(&mut self, cols: usize) -> InputRows<'_> {
+        let blocks = cols.checked_div(BLOCK).unwrap_or(0);
+        InputRows {
+            floats: Parts::new(self.floats, cols),
+            quants: Parts::new(self.quants, cols),
+            scales: Parts::new(self.scales, 1),
+            block_sums: Parts::new(self.block_sums, blocks),
+            widened: Parts::new(self.widened, blocks),
+        }
+    }
+}
+
+impl<'a> Iterator for InputRows<'a> {
+    type Item = InputRow<'a>;
+
+    fn next(&mut self) -> Option<InputRow<'a>> {
+        let floats = self.floats.next()?;
+        let scale = self.scales.next().and_then(|scale| scale.first_mut());
+        let sums = self.block_sums.next().zip(self.widened.next());
+        let ints = self.quants.next().zip(scale).zip(sums);
+        let ints = ints.map(|((quants, scale), (block_sums, widened))| IntsRow {
+            quants,
+            scale,
+            block_sums,
+            widened,
         });
-        let rows = self.floats.chunks_exact_mut(cols).zip(ints.chain(repeat_with(|| None)));
-        rows.map(|(floats, ints)| InputRow { floats, ints })
+        Some(InputRow { floats, ints })
     }
 }
 

@@ -77,7 +77,9 @@ pub(super) fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [S
         return;
     }
     let sums = sums.as_mut_ptr();
-    for (token, x) in x.chunks_exact(4 * per_band).take(tokens).enumerate() {
+    let cols = 4 * per_band;
+    for token in 0..tokens {
+        let Some(x) = x.get(token * cols..).filter(|x| x.len() >= cols) else { return };
         // SAFETY: there are `bands.bands` bands, not none, of `count` groups, not none, `stride` bytes apart,
         // at multiples of 4; x is four times as many numbers, at a multiple of 4; there are `tokens` sums per
         // band, of which the `token`th is written.
