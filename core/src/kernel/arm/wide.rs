@@ -77,7 +77,7 @@ pub(super) fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [S
         return;
     }
     let sums = sums.as_mut_ptr();
-    for (token, x) in x.chunks_exact(4 * per_band).take(tokens).enumerate() {
+    for (token, x) in x.chunks_exact((4 * per_band).max(1)).take(tokens).enumerate() {
         // SAFETY: there are `bands.bands` bands, not none, of `count` groups, not none, `stride` bytes apart,
         // at multiples of 4; x is four times as many numbers, at a multiple of 4; there are `tokens` sums per
         // band, of which the `token`th is written.
@@ -98,6 +98,10 @@ struct Bands {
 }
 
 /// Writes the sums of some bands, by the same activations.
+///
+/// # Safety
+/// What `bands` says is there, at multiples of 4: bands from `groups` on, sums from `sums` on, and from `x` on
+/// 4 numbers per group of a band. The routine saves what a function must, r4 to r11, and stays within them.
 #[unsafe(naked)]
 unsafe extern "C" fn wide_bands(
     groups: *const Group,
