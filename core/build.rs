@@ -1,12 +1,12 @@
 //! Chooses the kernels of a microcontroller, whose compiler target says too little: `cfg(target_feature)`
 //! knows neither the DSP instructions of a Cortex-M4 nor the vectors of a Cortex-M55 on stable Rust.
 //!
-//! | `ACORN_KERNEL` | kernels compiled for `thumbv7em*` and `thumbv8m.main*` beside the scalar one |
+//! | `ACORN_KERNEL` | the kernel for `thumbv7em*` and `thumbv8m.main*`, beside the scalar one |
 //! |---|---|
 //! | not set | `dsp`: all of Cortex-M4 and M7, nearly all of M33 (there, it is an option), M55 |
 //! | `mve` | `mve`: Cortex-M55, M85 |
 //! | `dsp` | as if not set |
-//! | `scalar` | none |
+//! | `scalar` | neither; `word-pairs`, as for smaller processors |
 //!
 //! Other targets do not ask. All kernels give the same bits: this chooses a speed, never a result.
 

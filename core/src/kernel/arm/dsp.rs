@@ -47,6 +47,11 @@ pub(in crate::kernel) fn widen(values: &[i8], block_sums: &[i16], out: &mut [Wid
     }
 }
 
+/// Widens a block whose sum is `sum`.
+///
+/// # Safety
+/// `x` is a block of activations, `out` has room for a widened one. The routine saves what a function must:
+/// r4 and r5.
 #[unsafe(naked)]
 unsafe extern "C" fn widen_block(x: *const i8, sum: i32, out: *mut u32) {
     naked_asm!(
@@ -99,6 +104,10 @@ macro_rules! q8_two_groups {
 }
 
 /// Writes the sums of a band of `count` groups, by as many pairs of words in widened blocks.
+///
+/// # Safety
+/// `groups` are `count` groups at a multiple of 4; `x` are widened blocks with 4 columns for each. The routine
+/// saves what a function must, r4 to r11, and stays within them.
 #[unsafe(naked)]
 unsafe extern "C" fn q8_band(
     groups: *const Group,
@@ -241,6 +250,10 @@ macro_rules! q4_block {
 }
 
 /// Writes the sums of a band of nibbles, by the widened blocks from `x` to `end`, at least one.
+///
+/// # Safety
+/// From `blocks` on there are as many blocks as from `x` to `end`, and half as many pairs, rounded up, at
+/// multiples of 4. The routine saves what a function must, r4 to r11, and stays within them.
 #[unsafe(naked)]
 unsafe extern "C" fn q4_band(
     blocks: *const [Group; 4],

@@ -76,6 +76,10 @@ macro_rules! q8_last_rows {
 
 /// Writes the sums of a band of `count` groups, by four times as many activations, which may be read up to
 /// the next 16.
+///
+/// # Safety
+/// `groups` are `count` groups at a multiple of 4. The routine saves what a function must, r4 to r11, uses q0 to
+/// q3, which it need not save, and loads no lane beyond the last group.
 #[unsafe(naked)]
 unsafe extern "C" fn q8_band(
     groups: *const Group,
@@ -213,6 +217,11 @@ macro_rules! q4_block {
 }
 
 /// Writes the sums of a band of nibbles, by the activations from `x` to `end`, at least a block.
+///
+/// # Safety
+/// From `blocks` on there are as many blocks, at a multiple of 4, as from `x` (at a multiple of 4) to `end`, as
+/// many block sums, and half as many pairs, rounded up. The routine saves what a function must: r4 to r11 and
+/// d8 to d15.
 #[unsafe(naked)]
 unsafe extern "C" fn q4_band(
     blocks: *const [Group; 4],

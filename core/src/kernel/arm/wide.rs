@@ -100,6 +100,10 @@ struct Bands {
 }
 
 /// Writes the sums of some bands, by the same activations.
+///
+/// # Safety
+/// What `bands` says is there, at multiples of 4: bands from `groups` on, sums from `sums` on, and from `x` on
+/// 4 numbers per group of a band. The routine saves what a function must, r4 to r11, and stays within them.
 #[unsafe(naked)]
 unsafe extern "C" fn wide_bands(
     groups: *const Group,
