@@ -137,9 +137,13 @@ impl fmt::Display for FormatErrorKind {
             Self::NotAcorn => f.write_str(
                 "not an Acorn model: expected the bytes \"\\x89ACORN\\r\\n\" (convert a Hugging Face folder with `acorn convert`)",
             ),
+            Self::Version { found } if found < VERSION => write!(
+                f,
+                "format version {found}, from before acorn 0.1, which reads version {VERSION}: convert the model again"
+            ),
             Self::Version { found } => write!(
                 f,
-                "format version {found}, but this release reads version {VERSION}: convert the model again"
+                "format version {found} is newer than this acorn, which reads version {VERSION}: take a newer acorn, or convert the model again"
             ),
             Self::Checksum { expected, found } => write!(
                 f,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{boards, firmware, instructions, kernels, links, mcu, qemu};
+use crate::{boards, firmware, instructions, kernels, links, mcu, qemu, quality};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Test,
     /// Instructions that the engine executes, against those recorded
     Instructions,
+    /// What 8 and 4 bits cost real models, against what is allowed
+    Quality,
 }
 
 impl Step {
@@ -58,6 +60,7 @@ impl Step {
             Self::Mcu => mcu::check(),
             Self::Test => test(),
             Self::Instructions => instructions::check(),
+            Self::Quality => quality::check(),
         }
     }
 }

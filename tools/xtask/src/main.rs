@@ -13,6 +13,7 @@ mod map;
 mod mcu;
 mod peers;
 mod qemu;
+mod quality;
 mod shapes;
 mod symbols;
 mod synth;
