@@ -5,10 +5,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use acorn_cli::convert::Quant;
 use acorn_cli::threads::Threads;
-use acorn_core::{Engine, Limits, Model, Plan, greedy};
+use acorn_core::{Engine, Limits, Model, Plan, Workers, greedy};
 use acorn_tests::{Memory, converted};
 
 /// The system's allocator, counting what is asked of it.
@@ -43,7 +44,16 @@ fn tokens_are_fed_and_decoded_without_allocating() {
         let limits = Limits { context: 128, batch: 16, workers, ..Limits::default() };
         let plan = Plan::new(&model, &limits).expect("a plan");
         let mut memory = Memory::new(plan.arena_bytes());
-        let threads = Threads::new(usize::try_from(workers).expect("few")).expect("threads");
+        let count = usize::try_from(workers).expect("few");
+        let threads = Threads::new(count).expect("threads");
+        // A thread allocates while it starts: all have, once they have met.
+        let met = AtomicUsize::new(0);
+        threads.run(&|| {
+            met.fetch_add(1, Ordering::Relaxed);
+            while met.load(Ordering::Relaxed) < count {
+                thread::yield_now();
+            }
+        });
         let engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
         let mut engine = engine.with_workers(&threads);
         let before = COUNT.load(Ordering::Relaxed);
