@@ -11,6 +11,7 @@ fn main() {
         println!("cargo::error={}: {error}", memory.display());
     }
     println!("cargo::rustc-link-search={}", out.display());
+    // The last one: who refers to whom, which `cargo xtask hardware` reads. No byte of it goes into flash.
     for argument in ["-Tlink.x", "-Tdefmt.x", "--nmagic", "--emit-relocs"] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }

@@ -15,7 +15,7 @@ pub fn answer(
     engine: &mut Engine<'_>,
     tokenizer: Tokenizer<'_>,
     prompt: &str,
-    mut show: impl FnMut(&str),
+    show: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
     let mut tokens = [0; LINE_BYTES];
     engine.reset();
@@ -26,13 +26,13 @@ pub fn answer(
         if tokenizer.is_stop(token) {
             break;
         }
-        decoder.push(token, &mut show);
+        decoder.push(token, &mut *show);
         if engine.position() == engine.context() {
             break;
         }
         engine.decode(token)?;
     }
-    decoder.finish(&mut show);
+    decoder.finish(show);
     Ok(())
 }
 

@@ -38,6 +38,15 @@ impl TwoCores {
         }
     }
 
+    /// For a second core that has nothing else to do: helps, and sleeps by `sleep` until it is woken (on Arm,
+    /// `cortex_m::asm::wfe`).
+    pub fn help_for_good(&self, sleep: fn()) -> ! {
+        loop {
+            self.help();
+            sleep();
+        }
+    }
+
     /// For the second core: does the job that is waiting, if any.
     pub fn help(&self) {
         if self.job.load(Ordering::Relaxed).is_null() {

@@ -3,25 +3,22 @@
 #![no_std]
 #![no_main]
 
+mod answer;
 mod serial;
 
 use core::convert::Infallible;
 
 use acorn_board::{model, stop};
-use acorn_core::tokenizer::Decoder;
-use acorn_core::{Arena, Engine, Plan, Progress, Tokenizer, greedy};
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS, LINE_BYTES, Line, encode};
+use acorn_core::{Arena, Engine, Plan};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS, Line};
+use answer::answer;
 use embassy_executor::Spawner;
-use embassy_futures::yield_now;
 use embassy_nrf::wdt::{self, SleepConfig, Watchdog, WatchdogHandle};
 use serial::Port;
 use static_cell::ConstStaticCell;
 
 /// All the memory that the engine ever uses, of exactly the planned size.
 static ARENA: ConstStaticCell<Arena<ARENA_BYTES>> = ConstStaticCell::new(Arena::new());
-
-/// Multiply-accumulates of a poll: between two polls pass a few milliseconds at 64 MHz.
-const BUDGET: u64 = 1 << 16;
 
 #[embassy_executor::main]
 async fn main(_spawner: Spawner) {
@@ -61,33 +58,5 @@ async fn serve(port: &mut Port, watchdog: &mut WatchdogHandle) -> Result<Infalli
             Ok(()) => serial::print(port, "\r\n").await,
             Err(error) => serial::report(port, error).await, // the next prompt may be fine
         }
-    }
-}
-
-/// Sends what the model says after `prompt`, token by token.
-async fn answer(
-    engine: &mut Engine<'_>,
-    tokenizer: Tokenizer<'_>,
-    prompt: &str,
-    port: &mut Port,
-    watchdog: &mut WatchdogHandle,
-) -> Result<(), Error> {
-    let mut tokens = [0; LINE_BYTES];
-    let mut decoder = Decoder::new(tokenizer); // whole characters out of tokens
-    engine.reset();
-    engine.begin(encode(tokenizer, prompt, &mut tokens)?)?;
-    loop {
-        while engine.poll(BUDGET) == Progress::Pending {
-            watchdog.pet();
-            yield_now().await; // other tasks run here
-        }
-        let token = greedy(engine.logits());
-        if tokenizer.is_stop(token) || engine.position() == engine.context() {
-            return Ok(());
-        }
-        let mut text = serial::Text::new();
-        decoder.push(token, |part| serial::append(&mut text, part));
-        serial::print(port, &text).await;
-        engine.begin(&[token])?;
     }
 }

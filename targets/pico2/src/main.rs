@@ -20,10 +20,8 @@ bind_interrupts!(struct Interrupts { UART0_IRQ => BufferedInterruptHandler<UART0
 
 /// All the memory that the engine ever uses, of exactly the planned size.
 static ARENA: ConstStaticCell<Arena<ARENA_BYTES>> = ConstStaticCell::new(Arena::new());
-
 /// What arrives while the engine computes, and what is to be sent.
 static BUFFERS: ConstStaticCell<[[u8; 256]; 2]> = ConstStaticCell::new([[0; 256]; 2]);
-
 /// Where core 1 finds work; it sleeps when there is none.
 static CORES: TwoCores = TwoCores::new(asm::sev);
 static CORE_1: ConstStaticCell<Stack<8192>> = ConstStaticCell::new(Stack::new());
@@ -31,15 +29,10 @@ static CORE_1: ConstStaticCell<Stack<8192>> = ConstStaticCell::new(Stack::new())
 #[entry]
 fn main() -> ! {
     let chip = embassy_rp::init(Default::default()); // 150 MHz
-    spawn_core1(chip.CORE1, CORE_1.take(), || {
-        loop {
-            CORES.help();
-            asm::wfe();
-        }
-    });
-    let [tx, rx] = BUFFERS.take();
-    let (pin_tx, pin_rx, config) = (chip.PIN_0, chip.PIN_1, Config::default());
-    let mut port = BufferedUart::new(chip.UART0, pin_tx, pin_rx, Interrupts, tx, rx, config);
+    spawn_core1(chip.CORE1, CORE_1.take(), || CORES.help_for_good(asm::wfe));
+    let ([tx, rx], pins) = (BUFFERS.take(), (chip.PIN_0, chip.PIN_1));
+    let config = Config::default();
+    let mut port = BufferedUart::new(chip.UART0, pins.0, pins.1, Interrupts, tx, rx, config);
     acorn_board::run(&mut port, serve)
 }
 
@@ -54,8 +47,9 @@ fn serve(port: &mut BufferedUart) -> Result<Infallible, Error> {
     let mut line = Line::new();
     loop {
         print(port, "> ");
-        let result = read_line(port, &mut line)
-            .and_then(|prompt| answer(&mut engine, tokenizer, prompt, |text| print(port, text)));
+        let result = read_line(port, &mut line).and_then(|prompt| {
+            answer(&mut engine, tokenizer, prompt, &mut |text| print(port, text))
+        });
         match result {
             Ok(()) => print(port, "\r\n"),
             Err(error) => report(port, error), // the next prompt may be fine

@@ -50,8 +50,9 @@ fn serve(port: &mut BufferedUart<'static>) -> Result<Infallible, Error> {
     let mut line = Line::new();
     loop {
         print(port, "> ");
-        let result = read_line(port, &mut line)
-            .and_then(|prompt| answer(&mut engine, tokenizer, prompt, |text| print(port, text)));
+        let result = read_line(port, &mut line).and_then(|prompt| {
+            answer(&mut engine, tokenizer, prompt, &mut |text| print(port, text))
+        });
         match result {
             Ok(()) => print(port, "\r\n"),
             Err(error) => report(port, error), // the next prompt may be fine

@@ -83,12 +83,7 @@ impl Measured {
 }
 
 /// Checks the programs of one board; returns its line of figures.
-fn programs(
-    board: Board,
-    build: Build<'_>,
-    toolchain: &Toolchain,
-    model: &Path,
-) -> Result<String> {
+fn programs(board: Board, build: Build<'_>, toolchain: &Toolchain, model: &Path) -> Result<String> {
     command::run(board.cargo(toolchain, "build", build, model, &["--bins"]))?;
     let folder = board.programs(build);
     let generate = as_recorded(board, &folder, Program::Generate, PROMPT)?;
@@ -152,9 +147,8 @@ impl Said {
     /// The number between two texts, on a line that consists of them.
     fn number(&self, before: &str, after: &str) -> Result<u64> {
         let lines = self.out.lines().chain(self.err.lines());
-        let mut numbers = lines.filter_map(|line| {
-            line.strip_prefix(before)?.strip_suffix(after)?.trim().parse().ok()
-        });
+        let mut numbers = lines
+            .filter_map(|line| line.strip_prefix(before)?.strip_suffix(after)?.trim().parse().ok());
         numbers.next().ok_or_else(|| format!("no line \"{before}NUMBER{after}\" in {self:?}"))
     }
 }

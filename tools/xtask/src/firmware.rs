@@ -143,7 +143,7 @@ impl Report {
 }
 
 /// Address and readable name of each function of that concern.
-pub(crate) fn with_concern(image: &Image, wanted: Concern) -> Vec<(u64, String)> {
+fn with_concern(image: &Image, wanted: Concern) -> Vec<(u64, String)> {
     let functions = image.functions.iter();
     functions
         .filter_map(|(&address, names)| {
@@ -159,14 +159,13 @@ fn name_at(image: &Image, address: u64) -> String {
 }
 
 /// The program's line table.
-pub(crate) struct Lines {
+struct Lines {
     loader: Loader,
     root: String,
 }
 
 impl Lines {
-    /// Reads it.
-    pub(crate) fn of(program: &Path) -> Result<Self> {
+    fn of(program: &Path) -> Result<Self> {
         let loader = Loader::new(program)
             .map_err(|error| format!("{}: no line table: {error}", program.display()))?;
         Ok(Self { loader, root: format!("{}/", command::root().display()) })
@@ -174,7 +173,7 @@ impl Lines {
 
     /// Function and line of an instruction: of all that is inlined there, the innermost in this
     /// repository.
-    pub(crate) fn place(&self, address: u64) -> String {
+    fn place(&self, address: u64) -> String {
         let mut places = Vec::new();
         if let Ok(mut frames) = self.loader.find_frames(address) {
             while let Ok(Some(frame)) = frames.next() {

@@ -58,7 +58,10 @@ pub(crate) fn check() -> Result<String> {
         command::run(board.cargo(&toolchain, "build", &model, &[]))?;
         rows.push(board.check()?);
     }
-    println!("\n{:10} {:>7} {:>7} {:>7} {:>8} {:>7}", "board", "code", "model", "flash", "RAM", "stack");
+    println!(
+        "\n{:10} {:>7} {:>7} {:>7} {:>8} {:>7}",
+        "board", "code", "model", "flash", "RAM", "stack"
+    );
     println!("{}", rows.join("\n"));
     Ok(format!("{} boards' firmware fits", BOARDS.len()))
 }

@@ -8,8 +8,8 @@ use clap::ValueEnum;
 
 use crate::boards::{self, Board};
 use crate::command::{self, Result, cargo};
-use crate::toolchain::Toolchain;
 use crate::map::Map;
+use crate::toolchain::Toolchain;
 
 /// Run the firmware on an emulated microcontroller
 #[derive(clap::Args)]

@@ -33,7 +33,8 @@ pub(crate) fn from_elf(elf: &[u8], family: u32) -> Result<Vec<u8>> {
     let mut blocks = Vec::new();
     for (number, (address, bytes)) in (0..).zip(pages) {
         let flags = 0x2000; // the family is given
-        let header = [0x0A32_4655, 0x9E5D_5157, flags, address, PAYLOAD as u32, number, total, family];
+        let header =
+            [0x0A32_4655, 0x9E5D_5157, flags, address, PAYLOAD as u32, number, total, family];
         let mut block = header.map(u32::to_le_bytes).concat();
         block.extend(bytes);
         block.resize(508, 0);
@@ -47,9 +48,7 @@ pub(crate) fn from_elf(elf: &[u8], family: u32) -> Result<Vec<u8>> {
 /// 5.9), for Arm code in the Secure state, in a loop of blocks of which it is the only one.
 pub(crate) fn check_rp2350(uf2: &[u8]) -> Result<()> {
     let blocks: Vec<_> = uf2.chunks(512).collect();
-    let word = |bytes: &[u8], at: usize| {
-        Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-    };
+    let word = |bytes: &[u8], at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
     let mut flash = Vec::new();
     for block in &blocks {
         let address = word(block, 12).unwrap_or_default();

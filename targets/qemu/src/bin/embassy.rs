@@ -49,25 +49,40 @@ async fn answer() -> Result<(), Error> {
     let mut prompts = Prompts::default();
     let prompt = prompts.read()?.unwrap_or_default();
     let mut watchdog = Watchdog::start(1_000_000); // its clock's ticks: 40 ms
-    while prompt == "hang" {} // what a watchdog is for
+    if prompt == "hang" {
+        loop {
+            core::hint::spin_loop(); // what a watchdog is for
+        }
+    }
 
     let mut tokens = [0; LINE_BYTES];
     let mut decoder = Decoder::new(tokenizer);
-    engine.begin(encode(tokenizer, prompt, &mut tokens)?)?;
+    for &token in encode(tokenizer, prompt, &mut tokens)? {
+        pass(&mut engine, token, &mut watchdog).await?;
+    }
     loop {
-        while engine.poll(BUDGET) == Progress::Pending {
-            watchdog.feed();
-            yield_now().await; // other tasks run here
-        }
         let token = greedy(engine.logits());
-        if tokenizer.is_stop(token) || engine.position() == engine.context() {
+        if tokenizer.is_stop(token) {
             break;
         }
         decoder.push(token, |text| print!("{text}"));
-        engine.begin(&[token])?;
+        if engine.position() == engine.context() {
+            break;
+        }
+        pass(&mut engine, token, &mut watchdog).await?;
     }
     decoder.finish(|text| print!("{text}"));
     println!();
+    Ok(())
+}
+
+/// Feeds the model a token, a piece of work at a time.
+async fn pass(engine: &mut Engine<'_>, token: u32, watchdog: &mut Watchdog) -> Result<(), Error> {
+    engine.begin(&[token])?;
+    while engine.poll(BUDGET) == Progress::Pending {
+        watchdog.feed();
+        yield_now().await; // other tasks run here
+    }
     Ok(())
 }
 

@@ -46,7 +46,7 @@ fn main() -> Result<(), Error> {
         let prompt = text.clone();
         text.push_str(": ");
         let before = HEAP.used();
-        answer(&mut engine, tokenizer, &prompt, |part| text.push_str(part))?;
+        answer(&mut engine, tokenizer, &prompt, &mut |part| text.push_str(part))?;
         println!("{text}");
         println!("  heap: {before} bytes in use, the engine took {}", HEAP.used() - before);
         history.push_back(text);
