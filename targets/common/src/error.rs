@@ -24,6 +24,8 @@ pub enum Error {
         /// The longest prompt, in bytes.
         most: usize,
     },
+    /// Bytes of the serial line were lost.
+    Serial,
 }
 
 impl fmt::Display for Error {
@@ -39,6 +41,9 @@ impl fmt::Display for Error {
             Self::Prompt { most } => {
                 write!(f, "prompt: expected at most {most} bytes of UTF-8")
             }
+            Self::Serial => f.write_str(
+                "serial line: bytes were lost: send the prompt again (115200 baud, 8 bits, no parity)",
+            ),
         }
     }
 }

@@ -8,10 +8,14 @@ mod machine;
 #[cfg(target_arch = "riscv32")]
 #[path = "riscv32.rs"]
 mod machine;
+#[cfg(feature = "m4")]
+mod watchdog;
 
-pub use console::{PROMPT_BYTES, Prompts, argument};
+pub use console::{Prompts, argument};
 pub use machine::instructions;
 pub use semihosting::{eprintln, print, println};
+#[cfg(feature = "m4")]
+pub use watchdog::Watchdog;
 
 use acorn_core::Model;
 use acorn_firmware::Error;
@@ -30,13 +34,17 @@ macro_rules! entry {
     };
 }
 
-/// Runs a program and ends the emulation: with status 0, or with the error's text and 1. Says, on the
-/// error stream, how deep the stack was.
+/// Runs a program and ends the emulation. Says, on the error stream, how deep the stack was.
 pub fn run(program: fn() -> Result<(), Error>) -> ! {
     machine::start();
     let stack = Painted::new();
     let result = program();
     eprintln!("stack {} bytes", stack.used());
+    exit(result)
+}
+
+/// Ends the emulation: with status 0, or with the error's text and 1.
+pub fn exit(result: Result<(), Error>) -> ! {
     match result {
         Ok(()) => semihosting::process::exit(0),
         Err(error) => {

@@ -55,6 +55,29 @@ impl Board {
         }
     }
 
+    /// `ACORN_KERNEL` when building, where the target alone does not say enough.
+    pub(crate) fn kernel(self) -> Option<&'static str> {
+        (self == Self::M55).then_some("mve")
+    }
+
+    /// The name of the kernel that runs in a build.
+    pub(crate) fn runs(self, build: Build<'_>) -> &'static str {
+        match (self, build.kernel) {
+            (Self::M0 | Self::Riscv32, _) | (_, Some("scalar")) => "word-pairs",
+            (_, Some("mve")) => "arm-mve",
+            _ => "arm-dsp",
+        }
+    }
+
+    /// The bytes of stack that a poll may take, where a bound is promised.
+    pub(crate) fn stack_of_a_poll(self) -> Option<u64> {
+        match self {
+            Self::M4 => Some(2048),
+            Self::M55 => Some(4096),
+            _ => None,
+        }
+    }
+
     /// QEMU's program and machine, and the nanoseconds of an instruction as a power of two: what the
     /// firmware's count of instructions assumes.
     fn machine(self) -> (&'static str, &'static [&'static str], u32) {
@@ -83,25 +106,48 @@ impl Board {
     }
 
     /// A call of cargo with `command` and `arguments` for the board's programs, in that profile, with
-    /// that model inside.
+    /// that kernel and that model inside.
     pub(crate) fn cargo(
         self,
         toolchain: &Toolchain,
         command: &str,
-        profile: &str,
+        build: Build<'_>,
         model: &Path,
         arguments: &[&str],
     ) -> Command {
         let firmware = ["--manifest-path", MANIFEST, "-p", "acorn-qemu", "--features", self.name()];
-        let arguments = [&firmware[..], &["--profile", profile], arguments].concat();
-        let mut cargo = toolchain.cargo(command, self.target(), "core", &folder(), &arguments);
+        let arguments = [&firmware[..], &["--profile", build.profile], arguments].concat();
+        let folder = build.folder();
+        let mut cargo = toolchain.cargo(command, self.target(), "core", &folder, &arguments);
+        cargo.env("ACORN_KERNEL", build.kernel.unwrap_or_default());
         set_model(&mut cargo, model);
         cargo
     }
 
-    /// Where cargo puts the programs of a profile.
-    pub(crate) fn programs(self, profile: &str) -> PathBuf {
-        folder().join(self.target()).join(profile)
+    /// How its programs are built if nobody asks for another kernel.
+    pub(crate) fn build(self, profile: &str) -> Build<'_> {
+        Build { profile, kernel: self.kernel() }
+    }
+
+    /// Where cargo puts the programs of a build.
+    pub(crate) fn programs(self, build: Build<'_>) -> PathBuf {
+        build.folder().join(self.target()).join(build.profile)
+    }
+}
+
+/// How programs are built.
+#[derive(Clone, Copy)]
+pub(crate) struct Build<'a> {
+    /// Cargo's profile.
+    pub(crate) profile: &'a str,
+    /// `ACORN_KERNEL`, if not the target's own.
+    pub(crate) kernel: Option<&'a str>,
+}
+
+impl Build<'_> {
+    /// Where it goes: a folder for each kernel, so that none is built anew for another.
+    fn folder(self) -> PathBuf {
+        self.kernel.map_or_else(folder, |kernel| folder().join(kernel))
     }
 }
 

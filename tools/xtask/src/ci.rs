@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{boards, firmware, instructions, kernels, links, mcu, qemu, quality};
+use crate::{boards, emulated, firmware, hardware, instructions, kernels, links, mcu, quality};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Firmware,
     /// The firmware on emulated microcontrollers: it answers, and its logits have this machine's bits
     Boards,
+    /// The firmware of real boards: it builds, fits, and holds what the boot ROM wants
+    Hardware,
     /// The kernels' tests on AArch64 processors, emulated
     Aarch64,
     /// The kernels' tests as WebAssembly
@@ -54,7 +56,8 @@ impl Step {
             Self::Clippy => clippy(),
             Self::Doc => doc(),
             Self::Firmware => firmware::check(),
-            Self::Boards => qemu::check(),
+            Self::Boards => emulated::check(),
+            Self::Hardware => hardware::check(),
             Self::Aarch64 => kernels::aarch64(),
             Self::Wasm => kernels::wasm(),
             Self::Mcu => mcu::check(),
@@ -131,7 +134,8 @@ fn fmt() -> Result<String> {
 
 fn clippy() -> Result<String> {
     command::run(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    qemu::clippy()?;
+    emulated::clippy()?;
+    hardware::clippy()?;
     Ok("no warnings".into())
 }
 

@@ -7,16 +7,18 @@ use object::{Object, ObjectSection};
 
 use crate::boards::Board;
 use crate::command::Result;
-use crate::qemu::{PROMPT, Program, with_patience};
+use crate::emulated::with_patience;
+use crate::qemu::{PROMPT, Program};
 use crate::toolchain::Toolchain;
 
 /// Builds `generate` with the model in both slots and flips a bit in one, then in both: it must name
 /// the damage and answer from the other slot, then name the damage and end.
 pub(crate) fn check(board: Board, toolchain: &Toolchain, model: &Path) -> Result<()> {
-    let mut build = board.cargo(toolchain, "build", "release", model, &["--bin", "generate"]);
-    build.env("ACORN_MODEL_B", model);
-    crate::command::run(build)?;
-    let program = board.programs("release").join("generate");
+    let build = board.build("release");
+    let mut cargo = board.cargo(toolchain, "build", build, model, &["--bin", "generate"]);
+    cargo.env("ACORN_MODEL_B", model);
+    crate::command::run(cargo)?;
+    let program = board.programs(build).join("generate");
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", program.display());
     let mut bytes = fs::read(&program).map_err(|error| failed(&error))?;
     let file = object::File::parse(&*bytes).map_err(|error| failed(&error))?;

@@ -5,7 +5,10 @@ mod ci;
 mod command;
 mod damage;
 mod elf;
+mod emulated;
 mod firmware;
+mod hardware;
+mod images;
 mod instructions;
 mod kernels;
 mod links;
@@ -18,6 +21,7 @@ mod shapes;
 mod symbols;
 mod synth;
 mod toolchain;
+mod uf2;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 #![no_main]
 
 use acorn_core::{Arena, Engine, Plan};
+use acorn_firmware::stack::Painted;
 use acorn_firmware::{ARENA_BYTES, Error, LIMITS, bench};
 use acorn_qemu::{argument, instructions, println};
 use static_cell::ConstStaticCell;
@@ -20,12 +21,15 @@ fn main() -> Result<(), Error> {
     let mut engine = Engine::new(&model, &plan, ARENA.take())?;
     let count = argument().unwrap_or(TOKENS);
     let first = model.tokenizer().and_then(|tokenizer| tokenizer.bos()).unwrap_or(0);
+    let stack = Painted::new();
     let cost = bench::decode(&mut engine, model.recipe(), first, count, instructions)?;
+    let depth = stack.used();
     println!("kernel {}, positions 0 to {}", engine.kernel(), count.saturating_sub(1));
     let total = cost.total().max(1);
     for (part, sum) in cost.parts() {
         println!("{:18} {:>10} {:>3} %", part.name(), sum / count as u64, 100 * sum / total);
     }
     println!("{:18} {:>10} instructions per token", "all", total / count as u64);
+    println!("{:18} {depth:>10} bytes of stack", "a poll");
     Ok(())
 }

@@ -4,8 +4,8 @@
 
 use acorn_core::tokenizer::{Decoder, EncodeOptions, Slot};
 use acorn_core::{Arena, Engine, Plan, Tokenizer, greedy};
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS};
-use acorn_qemu::{PROMPT_BYTES, Prompts, eprintln, print, println};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS, LINE_BYTES as PROMPT_BYTES};
+use acorn_qemu::{Prompts, eprintln, print, println};
 use static_cell::ConstStaticCell;
 
 acorn_qemu::entry!(main);
