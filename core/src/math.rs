@@ -50,13 +50,25 @@ pub fn exp_near(x: f32, far: impl Fn(f32) -> f32) -> f32 {
     f32::from_bits(y.to_bits().wrapping_add(n.cast_unsigned() << 23))
 }
 
-/// eˣ for -86 ≤ x ≤ 0, the bits of [`exp`]; below -86 as at -86, which beside 1 counts for nothing either.
-/// Softmax needs no more, and saves a third of the steps.
+/// 2ˣ for x ≤ 0, within 3 · 10⁻⁶ of it; exactly 1 at 0, and 0 below -125.5, which beside 1 counts for nothing
+/// either. Softmax needs no more, and saves half of the steps.
 #[inline(always)]
-pub fn exp_of_negative(x: f32) -> f32 {
-    let (n, y) = power_and_rest(if x < -86.0 { -86.0 } else { x });
-    y * power_of_two(n)
+pub fn exp2_of_negative(x: f32) -> f32 {
+    let rounded = x + ROUND;
+    let n = rounded.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
+    let rest = x - (rounded - ROUND);
+    let mut p = EXP2[0];
+    for coefficient in [EXP2[1], EXP2[2], EXP2[3], 1.0] {
+        p = p * rest + coefficient;
+    }
+    if rounded < EXP2_LEAST { 0.0 } else { p * power_of_two(n) }
 }
+
+/// The polynomial of 2ˣ for |x| ≤ 1/2: the coefficients of x⁴ to x, chosen for the smallest relative error.
+pub(crate) const EXP2: [f32; 4] = [9.582_853e-3, 5.590_642_6e-2, 0.240_240_99, 0.693_124_2];
+
+/// Less than what [`exp2_of_negative`] adds [`ROUND`] to is 0.
+pub(crate) const EXP2_LEAST: f32 = ROUND - 125.0;
 
 /// n and y such that eˣ = 2ⁿ · y, y near 1; for -104 ≤ x ≤ 89, or NaN, for which y is NaN.
 #[inline(always)]

@@ -2,9 +2,9 @@
 //! to each token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 64 positions.
 //!
 //! ```text
-//! per chunk:  score[p] = (q · k[p]) / sqrt(head_dim)
-//!             m' = max(m, max score);   a = exp(m - m')        m starts at -∞
-//!             w[p] = exp(score[p] - m')
+//! per chunk:  score[p] = (q · k[p]) · log2(e) / sqrt(head_dim)
+//!             m' = max(m, max score);   a = 2^(m - m')         m starts at -∞
+//!             w[p] = 2^(score[p] - m')
 //!             divisor = divisor · a + Σ w[p];   out = out · a + Σ w[p] · v[p];   m = m'
 //! at the end: out / divisor
 //! ```
@@ -12,13 +12,15 @@
 //! Chunks start at multiples of 64, so a token's result does not depend on how its pass was cut. With
 //! an int8 cache both sums are exact integer dot products: queries have 12 bits and a sign, a
 //! chunk's weights (times the values' scales) 14 bits. In floats the sum over v goes by ascending p.
+//!
+//! A chunk's scores are a whole number of bands; behind the last position they are -∞, so their weights 0.
 
 use super::cache::{Head, Int8};
 use crate::format::BAND_ROWS;
 use crate::kernel::elementwise::Strided;
 use crate::kernel::{Kernel, Sums};
-use crate::math::{dot, exp, max};
-use crate::plan::Claim;
+use crate::math::{dot, exp2_of_negative};
+use crate::plan::{Claim, Parts};
 
 /// Positions per step of the running softmax.
 const CHUNK: usize = 64;
@@ -33,7 +35,7 @@ pub(super) const QUERY_LIMIT: f32 = 4095.0;
 /// The largest 16-bit weight of a chunk: 16383 · 127 · 64 positions fit 31 bits.
 const WEIGHT_LIMIT: f32 = 16383.0;
 
-/// Bands of values whose sums are on the stack at a time.
+/// Bands of positions of a chunk, and of values whose sums are on the stack at a time.
 const BANDS: usize = CHUNK / BAND_ROWS;
 
 /// Queries that share keys and values, token by token, each with `heads` heads: floats, or (for an
@@ -48,7 +50,7 @@ pub(super) struct Queries<'a> {
     pub(super) wide: &'a [i16],
     /// Per query, what `wide` is multiplied with.
     pub(super) scales: &'a [f32],
-    /// 1 / sqrt(head_dim)
+    /// log2(e) / sqrt(head_dim)
     pub(super) softmax_scale: f32,
     /// The first token's number of positions; each token has one more than the one before.
     pub(super) positions: usize,
@@ -69,6 +71,8 @@ struct Chunk {
     first: usize,
     /// Positions that the last query has there.
     count: usize,
+    /// The bands that hold them.
+    bands: usize,
     /// The first query that has any.
     from: usize,
     /// One past the last.
@@ -84,11 +88,23 @@ impl Chunk {
 }
 
 /// What a chunk is worked on with.
-struct Scratch {
+#[repr(C)]
+pub(super) struct Scratch {
     /// Scores, then weights, per query.
-    scores: [[f32; CHUNK]; MOST_QUERIES],
-    weights: [i16; MOST_QUERIES * CHUNK],
+    scores: [[Sums<f32>; BANDS]; MOST_QUERIES],
+    /// The weights of those that have any, one after another; behind floats, so aligned like them.
+    weights: [Sums<i16>; MOST_QUERIES * BANDS],
     sums: [Sums<i32>; MOST_QUERIES * BANDS],
+}
+
+impl Scratch {
+    pub(super) const fn new() -> Self {
+        Self {
+            scores: [[[0.0; BAND_ROWS]; BANDS]; MOST_QUERIES],
+            weights: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
+            sums: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
+        }
+    }
 }
 
 /// A query's running softmax.
@@ -106,14 +122,10 @@ pub(super) fn attend(
     queries: Queries<'_>,
     cache: Head<'_>,
     mut output: Output<'_, '_>,
+    scratch: &mut Scratch,
 ) {
     let tokens = output.tokens;
     let end = (tokens * queries.heads).min(MOST_QUERIES);
-    let mut scratch = Scratch {
-        scores: [[0.0; CHUNK]; MOST_QUERIES],
-        weights: [0; MOST_QUERIES * CHUNK],
-        sums: [Sums::default(); MOST_QUERIES * BANDS],
-    };
     let start = Running { max: f32::NEG_INFINITY, divisor: 0.0, shrink: 0.0 };
     let mut running = [start; MOST_QUERIES];
     for index in 0..end {
@@ -123,23 +135,24 @@ pub(super) fn attend(
     for first in (0..positions).step_by(CHUNK) {
         // Tokens whose positions end before this chunk have no part in it.
         let from = (first + 1).saturating_sub(queries.positions) * queries.heads;
-        let chunk = Chunk { first, count: CHUNK.min(positions - first), from, end };
-        let largest = fill_scores(kernel, &queries, cache, chunk, &mut scratch);
-        let each = running.iter_mut().zip(&mut scratch.scores).zip(largest);
-        for (index, ((running, scores), largest)) in each.enumerate().take(end).skip(from) {
+        let count = CHUNK.min(positions - first);
+        let chunk = Chunk { first, count, bands: count.div_ceil(BAND_ROWS), from, end };
+        fill_scores(kernel, &queries, cache, chunk, scratch);
+        let each = running.iter_mut().zip(&mut scratch.scores);
+        for (index, (running, scores)) in each.enumerate().take(end).skip(from) {
+            let scores = scores.get_mut(..chunk.bands).unwrap_or_default();
             let count = chunk.count_of(&queries, index);
-            let scores = scores.get_mut(..count).unwrap_or_default();
-            let largest = if largest > running.max { largest } else { running.max };
-            running.shrink = exp(running.max - largest);
-            running.max = largest;
-            let sum = (kernel.elementwise.exp_sum)(scores, largest);
+            scores.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(f32::NEG_INFINITY);
+            let (max, sum) = (kernel.elementwise.exp_sum)(scores, running.max);
+            running.shrink = exp2_of_negative(running.max - max);
+            running.max = max;
             running.divisor = running.divisor * running.shrink + sum;
         }
         match cache {
             Head::Int8(int8) => {
-                add_int8(kernel, &queries, int8, chunk, &running, &mut scratch, &mut output);
+                add_int8(kernel, &queries, int8, chunk, &running, scratch, &mut output);
             }
-            _ => add_floats(&queries, cache, chunk, &running, &scratch, &mut output),
+            _ => add_floats(&queries, cache, chunk, &running, scratch, &mut output),
         }
     }
     for (index, running) in running.iter().enumerate().take(end) {
@@ -159,51 +172,48 @@ impl Output<'_, '_> {
     }
 }
 
-/// Computes the chunk's scores; returns the largest of each query.
+/// Computes the chunk's scores; those behind a query's last position are any numbers.
 fn fill_scores(
     kernel: &Kernel,
     queries: &Queries<'_>,
     cache: Head<'_>,
     chunk: Chunk,
     scratch: &mut Scratch,
-) -> [f32; MOST_QUERIES] {
-    let Chunk { first, count, from, end } = chunk;
+) {
+    let Chunk { first, count, bands, from, end } = chunk;
     let len = queries.head_dim.max(1);
-    let mut largest = [f32::NEG_INFINITY; MOST_QUERIES];
     if let Head::Int8(int8) = cache {
         let keys = int8.keys(first, count);
         let wide = queries.wide.get(from * keys.per_band * 4..).unwrap_or_default();
         (kernel.q8_wide)(keys, wide, end - from, &mut scratch.sums);
-        let key_scales = int8.key_scales.get(first..).unwrap_or_default();
-        let each = largest.iter_mut().zip(&mut scratch.scores).zip(queries.scales);
-        for (index, ((largest, scores), scale)) in each.enumerate().take(end).skip(from) {
+        let [key_scales, _] = int8.scales(first);
+        let each = scratch.scores.iter_mut().zip(queries.scales);
+        for (index, (scores, scale)) in each.enumerate().take(end).skip(from) {
             let sums = scratch.sums.get(index - from..).unwrap_or_default();
             let sums = Strided { sums, step: end - from };
-            let scores = scores.get_mut(..chunk.count_of(queries, index)).unwrap_or_default();
+            let scores = scores.get_mut(..bands).unwrap_or_default();
             let scale = scale * queries.softmax_scale;
-            *largest = (kernel.elementwise.rescale)(sums, key_scales, scale, scores);
+            (kernel.elementwise.rescale)(sums, key_scales, scale, scores);
         }
-        return largest;
+        return;
     }
-    let each = queries.floats.chunks_exact(len).zip(&mut scratch.scores).zip(&mut largest);
-    for (index, ((query, scores), largest)) in each.enumerate().take(end).skip(from) {
-        let scores = scores.get_mut(..chunk.count_of(queries, index)).unwrap_or_default();
+    let each = queries.floats.chunks_exact(len).zip(&mut scratch.scores);
+    for (index, (query, scores)) in each.enumerate().take(end).skip(from) {
+        let scores = scores.as_flattened_mut().iter_mut().take(chunk.count_of(queries, index));
         match cache {
             Head::F32 { keys, .. } => {
-                for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in scores.zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot(query, key) * queries.softmax_scale;
                 }
             }
             Head::F16 { keys, .. } => {
-                for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in scores.zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot_f16(query, key) * queries.softmax_scale;
                 }
             }
             Head::Int8(_) => {}
         }
-        *largest = max(scores);
     }
-    largest
 }
 
 /// `out = out · shrink + Σ weight · value` for each query, in floats.
@@ -220,7 +230,7 @@ fn add_floats(
     for (index, (running, weights)) in each.enumerate().take(chunk.end).skip(chunk.from) {
         let out = output.query(queries, index);
         out.iter_mut().for_each(|out| *out *= running.shrink);
-        let weights = weights.iter().take(chunk.count_of(queries, index));
+        let weights = weights.as_flattened().iter().take(chunk.count_of(queries, index));
         match cache {
             Head::F32 { values, .. } => {
                 for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
@@ -248,27 +258,22 @@ fn add_int8(
     scratch: &mut Scratch,
     output: &mut Output<'_, '_>,
 ) {
-    let Chunk { first, count, from, end } = chunk;
-    let padded = count.next_multiple_of(4).max(4);
-    let value_scales = int8.value_scales.get(first..).unwrap_or_default();
+    let Chunk { first, bands, from, end, .. } = chunk;
+    let [_, value_scales] = int8.scales(first);
     let mut scales = [0.0; MOST_QUERIES];
-    let each = scratch.scores.iter_mut().zip(&mut scales).enumerate().take(end).skip(from);
-    for ((index, (weights, scale)), wide) in each.zip(scratch.weights.chunks_exact_mut(padded)) {
-        let count = chunk.count_of(queries, index);
-        (kernel.elementwise.weigh)(weights.get_mut(..count).unwrap_or_default(), value_scales);
-        // What is beyond the last position counts for nothing, whatever the cache holds there.
-        weights.iter_mut().skip(count).for_each(|weight| *weight = 0.0);
-        let weights = weights.get(..padded).unwrap_or_default();
-        *scale = (kernel.elementwise.quantize_wide)(weights, WEIGHT_LIMIT, wide);
+    let each = scratch.scores.iter_mut().zip(&mut scales).take(end).skip(from);
+    for ((weights, scale), wide) in each.zip(Parts::new(&mut scratch.weights, bands)) {
+        let weights = weights.get_mut(..bands).unwrap_or_default();
+        *scale = (kernel.elementwise.weigh)(weights, value_scales, WEIGHT_LIMIT, wide);
     }
     let together = end - from;
-    let wide = scratch.weights.get(..together * padded).unwrap_or_default();
+    let wide = scratch.weights.get(..together * bands).unwrap_or_default().as_flattened();
     let len = queries.head_dim;
     for dim in (0..len).step_by(CHUNK) {
         let dims = CHUNK.min(len - dim);
         let sums = scratch.sums.get_mut(..dims.div_ceil(BAND_ROWS) * together);
         let sums = sums.unwrap_or_default();
-        (kernel.q8_wide)(int8.values(dim, first, count), wide, together, sums);
+        (kernel.q8_wide)(int8.values(dim, first, bands), wide, together, sums);
         let each = running.iter().zip(scales).enumerate().take(end).skip(from);
         for (index, (running, scale)) in each {
             let out = output.query(queries, index).get_mut(dim..dim + dims).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::Sums;
 use crate::format::encoding::{BAND_ROWS, BLOCK};
 use crate::format::recipe::Activation;
 use crate::math::{
-    self, LANES, exp_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
+    self, LANES, exp2_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
 };
 
 /// Little-endian floats of the file.
@@ -34,13 +34,14 @@ pub struct Elementwise {
         fn(x: &[f32], gain: Floats<'_>, bias: Floats<'_>, epsilon: f32, out: &mut [f32]),
     /// `out = f(gate) · up`, or `out = f(up)` without a gate.
     pub activate: Activate,
-    /// `x = exp(x - max)` for x ≤ max, see [`math::exp_of_negative`]; returns the sum, by lanes.
-    pub exp_sum: fn(x: &mut [f32], max: f32) -> f32,
-    /// `out[8·i + r] = sums[i · step][r] · (scales[8·i + r] · scale)`, the scales the upper halves of
-    /// floats; returns the largest.
-    pub rescale: fn(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32,
-    /// `x = x · scales`, the scales as above.
-    pub weigh: fn(x: &mut [f32], scales: &[u16]),
+    /// `out[i][r] = sums[i · step][r] · (scales[i][r] · scale)`, the scales the upper halves of floats.
+    pub rescale: fn(sums: Strided<'_>, scales: &[Sums<u16>], scale: f32, out: &mut [Sums<f32>]),
+    /// `x = 2^(x - m)`, m the largest of x and `max`, see [`math::exp2_of_negative`]; returns m and the
+    /// sum, by lanes.
+    pub exp_sum: fn(x: &mut [Sums<f32>], max: f32) -> (f32, f32),
+    /// `x = x · scales`, the scales as above, then [`Self::quantize_wide`].
+    pub weigh:
+        fn(x: &mut [Sums<f32>], scales: &[Sums<u16>], limit: f32, q: &mut [Sums<i16>]) -> f32,
     /// `out[8·i + r] = out[8·i + r] · shrink + sums[i · step][r] · scale`.
     pub accumulate: fn(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32),
 }
@@ -170,56 +171,51 @@ fn activate_by(f: impl Fn(f32) -> f32, gate: Option<&[f32]>, up: &[f32], out: &m
     }
 }
 
+/// See [`Elementwise::rescale`].
+#[inline(always)]
+pub(super) fn rescale(sums: Strided<'_>, scales: &[Sums<u16>], scale: f32, out: &mut [Sums<f32>]) {
+    for ((out, sums), scales) in out.iter_mut().zip(sums.iter()).zip(scales) {
+        for ((out, sum), key) in out.iter_mut().zip(sums).zip(scales) {
+            *out = *sum as f32 * (long(*key) * scale);
+        }
+    }
+}
+
 /// See [`Elementwise::exp_sum`].
 #[inline(always)]
-pub(super) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
+pub(super) fn exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32) {
+    let larger = |max: f32, x: f32| if x > max { x } else { max };
+    let mut lanes = [max; LANES];
+    for x in &*x {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *lane = larger(*lane, *x);
+        }
+    }
+    let max = lanes.into_iter().fold(max, larger);
     let mut lanes = [0.0; LANES];
-    let (chunks, rest) = x.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *x = exp_of_negative(*x - max);
+    for x in x {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *x = exp2_of_negative(*x - max);
             *lane += *x;
         }
     }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
-        *x = exp_of_negative(*x - max);
-        *lane += *x;
-    }
-    sum_lanes(lanes)
-}
-
-/// See [`Elementwise::rescale`].
-#[inline(always)]
-pub(super) fn rescale(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32 {
-    let larger = |max: f32, x: f32| if x > max { x } else { max };
-    let mut lanes = [f32::NEG_INFINITY; BAND_ROWS];
-    let mut sums = sums.iter();
-    let (bands, rest) = out.as_chunks_mut::<BAND_ROWS>();
-    let (scales, rest_scales) =
-        scales.split_at_checked(bands.len() * BAND_ROWS).unwrap_or_default();
-    for ((out, scales), sums) in
-        bands.iter_mut().zip(scales.as_chunks::<BAND_ROWS>().0).zip(&mut sums)
-    {
-        for (((out, sum), key), lane) in out.iter_mut().zip(sums).zip(scales).zip(&mut lanes) {
-            *out = *sum as f32 * (long(*key) * scale);
-            *lane = larger(*lane, *out);
-        }
-    }
-    let mut largest = lanes.into_iter().fold(f32::NEG_INFINITY, larger);
-    for ((out, sum), key) in rest.iter_mut().zip(sums.next().into_iter().flatten()).zip(rest_scales)
-    {
-        *out = *sum as f32 * (long(*key) * scale);
-        largest = larger(largest, *out);
-    }
-    largest
+    (max, sum_lanes(lanes))
 }
 
 /// See [`Elementwise::weigh`].
 #[inline(always)]
-pub(super) fn weigh(x: &mut [f32], scales: &[u16]) {
-    for (x, scale) in x.iter_mut().zip(scales) {
-        *x *= long(*scale);
+pub(super) fn weigh(
+    x: &mut [Sums<f32>],
+    scales: &[Sums<u16>],
+    limit: f32,
+    q: &mut [Sums<i16>],
+) -> f32 {
+    for (x, scales) in x.iter_mut().zip(scales) {
+        for (x, scale) in x.iter_mut().zip(scales) {
+            *x *= long(*scale);
+        }
     }
+    quantize_wide(x.as_flattened(), limit, q.as_flattened_mut())
 }
 
 /// See [`Elementwise::accumulate`].

@@ -1,7 +1,9 @@
 //! Views of tensors: a matrix as bands, a vector as numbers.
 
+use core::ops::Range;
+
 use super::Tensor;
-use crate::format::encoding::{self, BAND_ROWS, Band, Encoding};
+use crate::format::encoding::{self, BAND_ROWS, Band, Bands, Encoding};
 
 /// A matrix [rows, cols] in bands.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +50,19 @@ impl<'a> Matrix<'a> {
 
     /// Band `index`; an empty one past the end.
     pub fn band(&self, index: usize) -> Band<'a> {
-        let start = index.saturating_mul(self.band_len);
-        let bytes = self.bytes.get(start..start.saturating_add(self.band_len));
-        Band::new(self.encoding, self.padded_cols, bytes.unwrap_or_default())
+        self.band_of(self.bands_in(index..index.saturating_add(1)).bytes)
+    }
+
+    /// The band whose bytes these are.
+    pub fn band_of<'b>(&self, bytes: &'b [u8]) -> Band<'b> {
+        Band::new(self.encoding, self.padded_cols, bytes)
+    }
+
+    /// The bands with these indices, in order; none if one of them is past the end.
+    pub fn bands_in(&self, indices: Range<usize>) -> Bands<'a> {
+        let len = self.band_len;
+        let bytes = indices.start.saturating_mul(len)..indices.end.saturating_mul(len);
+        Bands { bytes: self.bytes.get(bytes).unwrap_or_default(), len }
     }
 
     /// Writes row `row` as floats, `out.len()` of them (columns beyond the matrix are left alone).

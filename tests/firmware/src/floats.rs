@@ -88,20 +88,29 @@ fn case(kernel: &Kernel, seed: u32) -> u64 {
     }
     (e.activate)(Activation::Silu, None, x, &mut out[..len]);
     add(&out);
-    out[..len].copy_from_slice(x);
-    add(&[(e.exp_sum)(&mut out[..len], 2.0)]);
-    add(&out);
     let mut bands = [Sums::<i32>::default(); MOST / 8];
     for (band, ints) in bands.iter_mut().zip(ints.as_chunks::<8>().0) {
         *band = ints.map(|x| i32::from(x) * 1001);
     }
     let strided = Strided { sums: &bands, step: 1 };
-    add(&[(e.rescale)(strided, &halves, 0.37, &mut out[..len])]);
-    add(&out);
     (e.accumulate)(&mut out[..len], 0.7, strided, 0.01);
     add(&out);
-    (e.weigh)(&mut out[..len], &halves);
-    add(&out);
+    // A chunk of attention: scores, their softmax, the weights of values.
+    let count = len / 8;
+    let (halves, _) = halves.as_chunks::<8>();
+    let mut scores = [Sums::<f32>::default(); MOST / 8];
+    let scores = &mut scores[..count];
+    (e.rescale)(strided, halves, 0.37, scores);
+    add(scores.as_flattened());
+    scores.as_flattened_mut().copy_from_slice(&x[..count * 8]);
+    let (max, sum) =
+        (e.exp_sum)(scores, if seed.is_multiple_of(2) { f32::NEG_INFINITY } else { 2.0 });
+    add(&[max, sum]);
+    add(scores.as_flattened());
+    let mut weights = [Sums::<i16>::default(); MOST / 8];
+    add(&[(e.weigh)(scores, halves, 16383.0, &mut weights[..count])]);
+    add(scores.as_flattened());
+    weights.as_flattened().iter().for_each(|&x| add(&[x.into()]));
     let columns = MOST / 8;
     let bytes = gain.as_flattened().as_chunks::<32>().0;
     let mut dots = [Sums::<f32>::default(); 1];

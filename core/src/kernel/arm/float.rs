@@ -6,17 +6,26 @@
 //! magnitudes:  floats without their sign are ordered as their bits are, and a comparison of integers is
 //!              cheaper; bits beyond infinity's are NaN: then the portable loop does it
 //! rounding:    x + 1.5 · 2²³ has the integer in its low bits, which are stored as they are
-//! sums:        lane by lane instead of eight at a time: the order within a lane is the same
 //! ```
 
 use crate::format::BLOCK;
 use crate::format::recipe::Activation;
 use crate::kernel::elementwise::Elementwise;
-use crate::math::{LANES, ROUND, exp, exp_near, exp_of_negative, sum_lanes};
+use crate::math::{ROUND, exp, exp_near};
 
 /// The loops.
-pub(super) const ELEMENTWISE: Elementwise =
-    Elementwise { quantize, quantize_wide, activate, exp_sum, ..Elementwise::PORTABLE };
+pub(super) const ELEMENTWISE: Elementwise = Elementwise {
+    quantize,
+    quantize_wide,
+    activate,
+    #[cfg(target_abi = "eabihf")]
+    rescale: super::softmax::rescale,
+    #[cfg(target_abi = "eabihf")]
+    exp_sum: super::softmax::exp_sum,
+    #[cfg(target_abi = "eabihf")]
+    weigh: super::softmax::weigh,
+    ..Elementwise::PORTABLE
+};
 
 /// `limit / max|x|` and `max|x| / limit`; `None` if the portable loop must see to it.
 #[inline(always)]
@@ -48,6 +57,10 @@ fn quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32 {
     let Some((inverse, scale)) = scales(x, limit) else {
         return (Elementwise::PORTABLE.quantize_wide)(x, limit, q);
     };
+    #[cfg(target_abi = "eabihf")]
+    if super::softmax::round(x, inverse, q) {
+        return scale;
+    }
     for (q, x) in q.iter_mut().zip(x) {
         *q = (x * inverse + ROUND).to_bits() as i16;
     }
@@ -66,22 +79,4 @@ fn activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32]) {
 #[inline(never)]
 fn far(x: f32) -> f32 {
     exp(x)
-}
-
-#[inline(never)]
-fn far_below(x: f32) -> f32 {
-    exp_of_negative(x)
-}
-
-fn exp_sum(x: &mut [f32], max: f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    for (first, lane) in lanes.iter_mut().enumerate() {
-        let mut sum = 0.0;
-        for x in x.iter_mut().skip(first).step_by(LANES) {
-            *x = exp_near(*x - max, far_below);
-            sum += *x;
-        }
-        *lane = sum;
-    }
-    sum_lanes(lanes)
 }

@@ -17,6 +17,9 @@ mod dsp;
 mod float;
 #[cfg(acorn_mve)]
 mod mve;
+/// A processor may come without a floating-point unit; its target then passes floats in general registers.
+#[cfg(target_abi = "eabihf")]
+mod softmax;
 
 #[cfg(acorn_dsp)]
 pub(super) use dsp::widen;

@@ -48,6 +48,7 @@ use compiled;
 macro_rules! elementwise_for {
     ($feature:literal) => {{
         use crate::format::recipe::Activation;
+        use crate::kernel::Sums;
         use crate::kernel::elementwise::{Elementwise, Floats, Strided};
         use crate::kernel::x86_64::compiled;
         Elementwise {
@@ -62,12 +63,15 @@ macro_rules! elementwise_for {
                 $feature,
                 activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32])
             ),
-            exp_sum: compiled!($feature, exp_sum(x: &mut [f32], max: f32) -> f32),
             rescale: compiled!(
                 $feature,
-                rescale(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32
+                rescale(sums: Strided<'_>, scales: &[Sums<u16>], scale: f32, out: &mut [Sums<f32>])
             ),
-            weigh: compiled!($feature, weigh(x: &mut [f32], scales: &[u16])),
+            exp_sum: compiled!($feature, exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32)),
+            weigh: compiled!(
+                $feature,
+                weigh(x: &mut [Sums<f32>], scales: &[Sums<u16>], limit: f32, q: &mut [Sums<i16>]) -> f32
+            ),
             accumulate: compiled!(
                 $feature,
                 accumulate(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32)
