@@ -1,5 +1,5 @@
 //! Attention of some queries (heads that share keys and values, of some tokens) over all positions up
-//! to each token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 64 positions.
+//! to each token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 128 positions.
 //!
 //! ```text
 //! per chunk:  score[p] = (q · k[p]) · log2(e) / sqrt(head_dim)
@@ -9,7 +9,7 @@
 //! at the end: out / divisor
 //! ```
 //!
-//! Chunks start at multiples of 64, so a token's result does not depend on how its pass was cut. With
+//! Chunks start at multiples of 128, so a token's result does not depend on how its pass was cut. With
 //! an int8 cache both sums are exact integer dot products: queries have 12 bits and a sign, a
 //! chunk's weights (times the values' scales) 14 bits. In floats the sum over v goes by ascending p.
 //!
@@ -17,13 +17,13 @@
 
 use super::cache::{Head, Int8};
 use crate::format::BAND_ROWS;
-use crate::kernel::elementwise::Strided;
+use crate::kernel::elementwise::{Scores, Strided};
 use crate::kernel::{Kernel, Sums};
 use crate::math::{dot, exp2_of_negative};
 use crate::plan::{Claim, Parts};
 
 /// Positions per step of the running softmax.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 /// Queries that share a read of keys and values; their scratch lies on the stack, which
 /// microcontrollers have little of. Any number gives the same bits.
@@ -32,7 +32,7 @@ pub(super) const MOST_QUERIES: usize = if cfg!(target_pointer_width = "64") { 8 
 /// The largest magnitude of a 16-bit query: 4095 · 127 · 4096 dimensions fit 31 bits.
 pub(super) const QUERY_LIMIT: f32 = 4095.0;
 
-/// The largest 16-bit weight of a chunk: 16383 · 127 · 64 positions fit 31 bits.
+/// The largest 16-bit weight of a chunk: 16383 · 127 · 128 positions fit 31 bits.
 const WEIGHT_LIMIT: f32 = 16383.0;
 
 /// Bands of positions of a chunk, and of values whose sums are on the stack at a time.
@@ -90,9 +90,9 @@ impl Chunk {
 /// What a chunk is worked on with.
 #[repr(C)]
 pub(super) struct Scratch {
-    /// Scores, then weights, per query.
-    scores: [[Sums<f32>; BANDS]; MOST_QUERIES],
-    /// The weights of those that have any, one after another; behind floats, so aligned like them.
+    /// A query's scores, then weights.
+    scores: [Sums<f32>; BANDS],
+    /// The weights of all queries, one after another; behind floats, so aligned like them.
     weights: [Sums<i16>; MOST_QUERIES * BANDS],
     sums: [Sums<i32>; MOST_QUERIES * BANDS],
 }
@@ -100,7 +100,7 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) const fn new() -> Self {
         Self {
-            scores: [[[0.0; BAND_ROWS]; BANDS]; MOST_QUERIES],
+            scores: [[0.0; BAND_ROWS]; BANDS],
             weights: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
             sums: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
         }
@@ -114,22 +114,34 @@ struct Running {
     divisor: f32,
     /// What the output so far has to be multiplied with.
     shrink: f32,
+    /// What the 16-bit weights are multiplied with.
+    scale: f32,
+}
+
+impl Running {
+    const START: Self = Self { max: f32::NEG_INFINITY, divisor: 0.0, shrink: 0.0, scale: 0.0 };
+
+    /// Goes on to a chunk up to which `max` is the largest score, and whose weights add up to `sum`.
+    fn go_on(&mut self, max: f32, sum: f32) {
+        self.shrink = exp2_of_negative(self.max - max);
+        self.max = max;
+        self.divisor = self.divisor * self.shrink + sum;
+    }
 }
 
 /// Attention over the positions of `cache` that each query may see.
 pub(super) fn attend(
     kernel: &Kernel,
-    queries: Queries<'_>,
+    queries: &Queries<'_>,
     cache: Head<'_>,
     mut output: Output<'_, '_>,
     scratch: &mut Scratch,
 ) {
     let tokens = output.tokens;
     let end = (tokens * queries.heads).min(MOST_QUERIES);
-    let start = Running { max: f32::NEG_INFINITY, divisor: 0.0, shrink: 0.0 };
-    let mut running = [start; MOST_QUERIES];
+    let mut running = [Running::START; MOST_QUERIES];
     for index in 0..end {
-        output.query(&queries, index).fill(0.0);
+        output.query(queries, index).fill(0.0);
     }
     let positions = (queries.positions + tokens).saturating_sub(1);
     for first in (0..positions).step_by(CHUNK) {
@@ -137,27 +149,16 @@ pub(super) fn attend(
         let from = (first + 1).saturating_sub(queries.positions) * queries.heads;
         let count = CHUNK.min(positions - first);
         let chunk = Chunk { first, count, bands: count.div_ceil(BAND_ROWS), from, end };
-        fill_scores(kernel, &queries, cache, chunk, scratch);
-        let each = running.iter_mut().zip(&mut scratch.scores);
-        for (index, (running, scores)) in each.enumerate().take(end).skip(from) {
-            let scores = scores.get_mut(..chunk.bands).unwrap_or_default();
-            let count = chunk.count_of(&queries, index);
-            scores.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(f32::NEG_INFINITY);
-            let (max, sum) = (kernel.elementwise.exp_sum)(scores, running.max);
-            running.shrink = exp2_of_negative(running.max - max);
-            running.max = max;
-            running.divisor = running.divisor * running.shrink + sum;
-        }
         match cache {
             Head::Int8(int8) => {
-                add_int8(kernel, &queries, int8, chunk, &running, scratch, &mut output);
+                add_int8(kernel, queries, int8, chunk, &mut running, scratch, &mut output);
             }
-            _ => add_floats(&queries, cache, chunk, &running, scratch, &mut output),
+            _ => add_floats(kernel, queries, cache, chunk, &mut running, scratch, &mut output),
         }
     }
     for (index, running) in running.iter().enumerate().take(end) {
         let inverse = 1.0 / running.divisor;
-        output.query(&queries, index).iter_mut().for_each(|out| *out *= inverse);
+        output.query(queries, index).iter_mut().for_each(|out| *out *= inverse);
     }
 }
 
@@ -172,65 +173,41 @@ impl Output<'_, '_> {
     }
 }
 
-/// Computes the chunk's scores; those behind a query's last position are any numbers.
-fn fill_scores(
+/// A chunk in floats: per query `out = out · shrink + Σ weight · value`.
+fn add_floats(
     kernel: &Kernel,
     queries: &Queries<'_>,
     cache: Head<'_>,
     chunk: Chunk,
+    running: &mut [Running; MOST_QUERIES],
     scratch: &mut Scratch,
+    output: &mut Output<'_, '_>,
 ) {
-    let Chunk { first, count, bands, from, end } = chunk;
-    let len = queries.head_dim.max(1);
-    if let Head::Int8(int8) = cache {
-        let keys = int8.keys(first, count);
-        let wide = queries.wide.get(from * keys.per_band * 4..).unwrap_or_default();
-        (kernel.q8_wide)(keys, wide, end - from, &mut scratch.sums);
-        let [key_scales, _] = int8.scales(first);
-        let each = scratch.scores.iter_mut().zip(queries.scales);
-        for (index, (scores, scale)) in each.enumerate().take(end).skip(from) {
-            let sums = scratch.sums.get(index - from..).unwrap_or_default();
-            let sums = Strided { sums, step: end - from };
-            let scores = scores.get_mut(..bands).unwrap_or_default();
-            let scale = scale * queries.softmax_scale;
-            (kernel.elementwise.rescale)(sums, key_scales, scale, scores);
-        }
-        return;
-    }
-    let each = queries.floats.chunks_exact(len).zip(&mut scratch.scores);
-    for (index, (query, scores)) in each.enumerate().take(end).skip(from) {
-        let scores = scores.as_flattened_mut().iter_mut().take(chunk.count_of(queries, index));
+    let (first, len) = (chunk.first, queries.head_dim.max(1));
+    let scores = scratch.scores.get_mut(..chunk.bands).unwrap_or_default();
+    let each = queries.floats.chunks_exact(len).zip(running);
+    for (index, (query, running)) in each.enumerate().take(chunk.end).skip(chunk.from) {
+        let count = chunk.count_of(queries, index);
+        scores.as_flattened_mut().fill(f32::NEG_INFINITY);
+        let each = scores.as_flattened_mut().iter_mut().take(count);
         match cache {
             Head::F32 { keys, .. } => {
-                for (score, key) in scores.zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in each.zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot(query, key) * queries.softmax_scale;
                 }
             }
             Head::F16 { keys, .. } => {
-                for (score, key) in scores.zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in each.zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot_f16(query, key) * queries.softmax_scale;
                 }
             }
             Head::Int8(_) => {}
         }
-    }
-}
-
-/// `out = out · shrink + Σ weight · value` for each query, in floats.
-fn add_floats(
-    queries: &Queries<'_>,
-    cache: Head<'_>,
-    chunk: Chunk,
-    running: &[Running; MOST_QUERIES],
-    scratch: &Scratch,
-    output: &mut Output<'_, '_>,
-) {
-    let (first, len) = (chunk.first, queries.head_dim.max(1));
-    let each = running.iter().zip(&scratch.scores);
-    for (index, (running, weights)) in each.enumerate().take(chunk.end).skip(chunk.from) {
+        let (max, sum) = (kernel.elementwise.exp_sum)(scores, running.max);
+        running.go_on(max, sum);
         let out = output.query(queries, index);
         out.iter_mut().for_each(|out| *out *= running.shrink);
-        let weights = weights.as_flattened().iter().take(chunk.count_of(queries, index));
+        let weights = scores.as_flattened().iter().take(count);
         match cache {
             Head::F32 { values, .. } => {
                 for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
@@ -254,19 +231,31 @@ fn add_int8(
     queries: &Queries<'_>,
     int8: Int8<'_>,
     chunk: Chunk,
-    running: &[Running; MOST_QUERIES],
+    running: &mut [Running; MOST_QUERIES],
     scratch: &mut Scratch,
     output: &mut Output<'_, '_>,
 ) {
-    let Chunk { first, bands, from, end, .. } = chunk;
-    let [_, value_scales] = int8.scales(first);
-    let mut scales = [0.0; MOST_QUERIES];
-    let each = scratch.scores.iter_mut().zip(&mut scales).take(end).skip(from);
-    for ((weights, scale), wide) in each.zip(Parts::new(&mut scratch.weights, bands)) {
-        let weights = weights.get_mut(..bands).unwrap_or_default();
-        *scale = (kernel.elementwise.weigh)(weights, value_scales, WEIGHT_LIMIT, wide);
-    }
+    let Chunk { first, count, bands, from, end } = chunk;
     let together = end - from;
+    let keys = int8.keys(first, count);
+    let wide = queries.wide.get(from * keys.per_band * 4..).unwrap_or_default();
+    (kernel.q8_wide)(keys, wide, together, &mut scratch.sums);
+    let [key_scales, value_scales] = int8.scales(first);
+    let scores = scratch.scores.get_mut(..bands).unwrap_or_default();
+    let each = running.iter_mut().zip(queries.scales).enumerate().take(end).skip(from);
+    for ((index, (running, scale)), wide) in each.zip(Parts::new(&mut scratch.weights, bands)) {
+        let sums = scratch.sums.get(index - from..).unwrap_or_default();
+        let chunk = Scores {
+            sums: Strided { sums, step: together },
+            scales: key_scales,
+            scale: scale * queries.softmax_scale,
+            count: chunk.count_of(queries, index),
+            max: running.max,
+        };
+        let softmax = (kernel.elementwise.softmax)(chunk, value_scales, WEIGHT_LIMIT, scores, wide);
+        running.go_on(softmax.max, softmax.sum);
+        running.scale = softmax.scale;
+    }
     let wide = scratch.weights.get(..together * bands).unwrap_or_default().as_flattened();
     let len = queries.head_dim;
     for dim in (0..len).step_by(CHUNK) {
@@ -274,12 +263,11 @@ fn add_int8(
         let sums = scratch.sums.get_mut(..dims.div_ceil(BAND_ROWS) * together);
         let sums = sums.unwrap_or_default();
         (kernel.q8_wide)(int8.values(dim, first, bands), wide, together, sums);
-        let each = running.iter().zip(scales).enumerate().take(end).skip(from);
-        for (index, (running, scale)) in each {
+        for (index, running) in running.iter().enumerate().take(end).skip(from) {
             let out = output.query(queries, index).get_mut(dim..dim + dims).unwrap_or_default();
             let sums = sums.get(index - from..).unwrap_or_default();
             let sums = Strided { sums, step: together };
-            (kernel.elementwise.accumulate)(out, running.shrink, sums, scale);
+            (kernel.elementwise.accumulate)(out, running.shrink, sums, running.scale);
         }
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn attend_strips(
                         ..queries_of(shape, output, queries, (strip, heads), (token, tokens))
                     };
                     let to = Output { claim: &mut claim, strip, row: token, tokens };
-                    attend(cx.kernel, queries, head, to, &mut scratch);
+                    attend(cx.kernel, &queries, head, to, &mut scratch);
                 }
             }
         }

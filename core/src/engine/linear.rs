@@ -93,7 +93,6 @@ pub(super) fn linear(
     let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
     let grain = GRAIN.checked_div(per_band).unwrap_or(1).max(1);
     share(workers, || {
-        let mut products = [Sums::default(); TOGETHER];
         while let Some(mut claim) = strips.claim(grain) {
             let mut indices = claim.strips();
             let mut bands = matrix.bands_in(indices.clone());
@@ -110,6 +109,7 @@ pub(super) fn linear(
                 let parts = bands.bytes.chunks(bands.len.max(1) * TOGETHER);
                 let rows = rows.chunks_mut(BAND_ROWS * TOGETHER);
                 for ((bytes, rows), first) in parts.zip(rows).zip(indices.step_by(TOGETHER)) {
+                    let mut products = [Sums::default(); TOGETHER];
                     one(kernel, matrix, Bands { bytes, ..bands }, input, &mut products);
                     let rows = rows.chunks_mut(BAND_ROWS);
                     for ((index, values), out) in (first..).zip(&products).zip(rows) {

@@ -34,16 +34,50 @@ pub struct Elementwise {
         fn(x: &[f32], gain: Floats<'_>, bias: Floats<'_>, epsilon: f32, out: &mut [f32]),
     /// `out = f(gate) · up`, or `out = f(up)` without a gate.
     pub activate: Activate,
-    /// `out[i][r] = sums[i · step][r] · (scales[i][r] · scale)`, the scales the upper halves of floats.
-    pub rescale: fn(sums: Strided<'_>, scales: &[Sums<u16>], scale: f32, out: &mut [Sums<f32>]),
     /// `x = 2^(x - m)`, m the largest of x and `max`, see [`math::exp2_of_negative`]; returns m and the
     /// sum, by lanes.
     pub exp_sum: fn(x: &mut [Sums<f32>], max: f32) -> (f32, f32),
-    /// `x = x · scales`, the scales as above, then [`Self::quantize_wide`].
-    pub weigh:
-        fn(x: &mut [Sums<f32>], scales: &[Sums<u16>], limit: f32, q: &mut [Sums<i16>]) -> f32,
+    /// A chunk of scores through a softmax: `x` of its bands is [`Scores`], then [`Self::exp_sum`], then
+    /// multiplied with the upper halves of floats, at last [`Self::quantize_wide`].
+    pub softmax: SoftmaxStep,
     /// `out[8·i + r] = out[8·i + r] · shrink + sums[i · step][r] · scale`.
     pub accumulate: fn(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32),
+}
+
+/// See [`Elementwise::softmax`].
+pub type SoftmaxStep = fn(
+    scores: Scores<'_>,
+    scales: &[Sums<u16>],
+    limit: f32,
+    x: &mut [Sums<f32>],
+    q: &mut [Sums<i16>],
+) -> Softmax;
+
+/// Scores of positions: `sums[i · step][r] · (scales[i][r] · scale)`, the scales the upper halves of floats; -∞
+/// from position `count` on.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores<'a> {
+    /// Of integers.
+    pub sums: Strided<'a>,
+    /// Per position.
+    pub scales: &'a [Sums<u16>],
+    /// For all positions.
+    pub scale: f32,
+    /// Positions that count.
+    pub count: usize,
+    /// The largest score of the positions before.
+    pub max: f32,
+}
+
+/// What comes out of a softmax beside its weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax {
+    /// The largest score so far.
+    pub max: f32,
+    /// The weights' sum, by lanes, before they are multiplied with scales.
+    pub sum: f32,
+    /// What the 16-bit weights are multiplied with.
+    pub scale: f32,
 }
 
 /// Every `step`th of some bands' sums.
@@ -77,8 +111,7 @@ impl Elementwise {
         layer_norm,
         activate,
         exp_sum,
-        rescale,
-        weigh,
+        softmax,
         accumulate,
     };
 }
@@ -171,16 +204,6 @@ fn activate_by(f: impl Fn(f32) -> f32, gate: Option<&[f32]>, up: &[f32], out: &m
     }
 }
 
-/// See [`Elementwise::rescale`].
-#[inline(always)]
-pub(super) fn rescale(sums: Strided<'_>, scales: &[Sums<u16>], scale: f32, out: &mut [Sums<f32>]) {
-    for ((out, sums), scales) in out.iter_mut().zip(sums.iter()).zip(scales) {
-        for ((out, sum), key) in out.iter_mut().zip(sums).zip(scales) {
-            *out = *sum as f32 * (long(*key) * scale);
-        }
-    }
-}
-
 /// See [`Elementwise::exp_sum`].
 #[inline(always)]
 pub(super) fn exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32) {
@@ -202,20 +225,30 @@ pub(super) fn exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32) {
     (max, sum_lanes(lanes))
 }
 
-/// See [`Elementwise::weigh`].
+/// See [`Elementwise::softmax`].
 #[inline(always)]
-pub(super) fn weigh(
-    x: &mut [Sums<f32>],
+pub(super) fn softmax(
+    scores: Scores<'_>,
     scales: &[Sums<u16>],
     limit: f32,
+    x: &mut [Sums<f32>],
     q: &mut [Sums<i16>],
-) -> f32 {
+) -> Softmax {
+    let Scores { sums, scales: keys, scale, count, max } = scores;
+    for ((x, sums), keys) in x.iter_mut().zip(sums.iter()).zip(keys) {
+        for ((x, sum), key) in x.iter_mut().zip(sums).zip(keys) {
+            *x = *sum as f32 * (long(*key) * scale);
+        }
+    }
+    x.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(f32::NEG_INFINITY);
+    let (max, sum) = exp_sum(x, max);
     for (x, scales) in x.iter_mut().zip(scales) {
         for (x, scale) in x.iter_mut().zip(scales) {
             *x *= long(*scale);
         }
     }
-    quantize_wide(x.as_flattened(), limit, q.as_flattened_mut())
+    let scale = quantize_wide(x.as_flattened(), limit, q.as_flattened_mut());
+    Softmax { max, sum, scale }
 }
 
 /// See [`Elementwise::accumulate`].

@@ -1,7 +1,7 @@
 //! What is computed in floats: equal, bit for bit, in all kernels and on all processors.
 
 use acorn_core::format::recipe::Activation;
-use acorn_core::kernel::elementwise::Strided;
+use acorn_core::kernel::elementwise::{Scores, Strided};
 use acorn_core::kernel::{Kernel, Sums, available};
 
 use crate::random::{Hash, Random};
@@ -98,19 +98,31 @@ fn case(kernel: &Kernel, seed: u32) -> u64 {
     // A chunk of attention: scores, their softmax, the weights of values.
     let count = len / 8;
     let (halves, _) = halves.as_chunks::<8>();
-    let mut scores = [Sums::<f32>::default(); MOST / 8];
-    let scores = &mut scores[..count];
-    (e.rescale)(strided, halves, 0.37, scores);
-    add(scores.as_flattened());
-    scores.as_flattened_mut().copy_from_slice(&x[..count * 8]);
-    let (max, sum) =
-        (e.exp_sum)(scores, if seed.is_multiple_of(2) { f32::NEG_INFINITY } else { 2.0 });
+    let max = if seed.is_multiple_of(2) { f32::NEG_INFINITY } else { 2.0 };
+    let mut x_bands = [Sums::<f32>::default(); MOST / 8];
+    let weights = &mut x_bands[..count];
+    weights.as_flattened_mut().copy_from_slice(&x[..count * 8]);
+    let (max, sum) = (e.exp_sum)(weights, max);
     add(&[max, sum]);
-    add(scores.as_flattened());
-    let mut weights = [Sums::<i16>::default(); MOST / 8];
-    add(&[(e.weigh)(scores, halves, 16383.0, &mut weights[..count])]);
-    add(scores.as_flattened());
-    weights.as_flattened().iter().for_each(|&x| add(&[x.into()]));
+    add(weights.as_flattened());
+    // Any scale of keys, values' scales that are not negative in most cases.
+    let last = random.below(8);
+    let scores = Scores {
+        sums: strided,
+        scales: halves,
+        scale: 0.37 / 1001.0,
+        count: count * 8 - last,
+        max,
+    };
+    let mut values = [Sums::<u16>::default(); MOST / 8];
+    for (value, half) in values.as_flattened_mut().iter_mut().zip(halves.as_flattened()) {
+        *value = if seed.is_multiple_of(5) { *half } else { half & 0x3FFF };
+    }
+    let mut q = [Sums::<i16>::default(); MOST / 8];
+    let softmax = (e.softmax)(scores, &values[..count], 16383.0, weights, &mut q[..count]);
+    add(&[softmax.max, softmax.sum, softmax.scale]);
+    add(weights.as_flattened());
+    q.as_flattened().iter().for_each(|&q| add(&[q.into()]));
     let columns = MOST / 8;
     let bytes = gain.as_flattened().as_chunks::<32>().0;
     let mut dots = [Sums::<f32>::default(); 1];

@@ -3,7 +3,7 @@
 
 use acorn_core::format::encoding::{Band, Encoding, f32 as f32_band, q4, q8};
 use acorn_core::format::recipe::Activation;
-use acorn_core::kernel::elementwise::Strided;
+use acorn_core::kernel::elementwise::{Scores, Strided};
 use acorn_core::kernel::{Bands, Ints, Kernel, Sums, Wide, available, scalar};
 use acorn_kernel_tests::Guarded;
 use acorn_kernel_tests::naive::{self, Weights};
@@ -302,11 +302,12 @@ proptest! {
             out.extend(bits(scores.as_flattened()));
             let halves = halves.as_chunks::<8>().0;
             let mut weights = vec![[1i16; 8]; scores.len()];
-            scales.push((e.weigh)(&mut scores, halves, limit, &mut weights));
+            let chunk = Scores { sums: strided, scales: halves, scale: 0.037, count: half - 5, max: 0.5 };
+            let (scores, weights) = (&mut scores[..half / 8], &mut weights[..half / 8]);
+            let softmax = (e.softmax)(chunk, &halves[1..], limit, scores, weights);
+            scales.extend([softmax.max, softmax.sum, softmax.scale]);
             out.extend(bits(scores.as_flattened()));
             wide.extend(weights.as_flattened());
-            (e.rescale)(strided, halves, 0.37, &mut scores[..half / 8]);
-            out.extend(bits(scores.as_flattened()));
             (e.accumulate)(&mut values[..half], 0.7, strided, 0.21);
             out.extend(bits(&values));
             for f in Activation::ALL {

@@ -19,19 +19,27 @@ pub(super) const ELEMENTWISE: Elementwise = Elementwise {
     quantize_wide,
     activate,
     #[cfg(target_abi = "eabihf")]
-    rescale: super::softmax::rescale,
+    exp_sum: super::fpu::exp_sum,
     #[cfg(target_abi = "eabihf")]
-    exp_sum: super::softmax::exp_sum,
-    #[cfg(target_abi = "eabihf")]
-    weigh: super::softmax::weigh,
+    softmax: super::fpu::softmax,
     ..Elementwise::PORTABLE
 };
+
+/// The largest magnitude, or NaN.
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    #[cfg(target_abi = "eabihf")]
+    if let Some(largest) = super::fpu::largest(x) {
+        return largest;
+    }
+    let twice = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
+    f32::from_bits(twice >> 1)
+}
 
 /// `limit / max|x|` and `max|x| / limit`; `None` if the portable loop must see to it.
 #[inline(always)]
 fn scales(x: &[f32], limit: f32) -> Option<(f32, f32)> {
-    let twice = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
-    let largest = f32::from_bits(twice >> 1);
+    let largest = largest(x);
     (1e-30..f32::INFINITY).contains(&largest).then(|| (limit / largest, largest / limit))
 }
 
@@ -39,6 +47,10 @@ fn quantize(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32 {
     let Some((inverse, scale)) = scales(x, 127.0) else {
         return (Elementwise::PORTABLE.quantize)(x, q, block_sums);
     };
+    #[cfg(target_abi = "eabihf")]
+    if super::fpu::quantize(x, inverse, q, block_sums) {
+        return scale;
+    }
     let blocks = x.as_chunks::<BLOCK>().0.iter().zip(q.as_chunks_mut::<BLOCK>().0);
     for ((x, q), block_sum) in blocks.zip(block_sums) {
         // 32 times the constant's bits end with zeros in their low half.
@@ -58,7 +70,7 @@ fn quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32 {
         return (Elementwise::PORTABLE.quantize_wide)(x, limit, q);
     };
     #[cfg(target_abi = "eabihf")]
-    if super::softmax::round(x, inverse, q) {
+    if super::fpu::round(x, inverse, q) {
         return scale;
     }
     for (q, x) in q.iter_mut().zip(x) {

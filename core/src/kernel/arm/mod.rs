@@ -15,11 +15,11 @@ mod wide;
 #[cfg(acorn_dsp)]
 mod dsp;
 mod float;
-#[cfg(acorn_mve)]
-mod mve;
 /// A processor may come without a floating-point unit; its target then passes floats in general registers.
 #[cfg(target_abi = "eabihf")]
-mod softmax;
+mod fpu;
+#[cfg(acorn_mve)]
+mod mve;
 
 #[cfg(acorn_dsp)]
 pub(super) use dsp::widen;

@@ -1,12 +1,12 @@
-//! Attention's loops over a chunk of scores, a band of 8 at a time in the registers of the floating-point unit:
-//! the same operations in the same order as [`crate::kernel::elementwise`].
+//! Quantizing, and attention's loops over a chunk of scores, 8 numbers at a time in the registers of the
+//! floating-point unit: the same operations in the same order as [`crate::kernel::elementwise`].
 //!
 //! ```text
 //! 2^x, x ≤ 0:  x + 1.5 · 2²³ has n in its low bits; what they are above those of the least n tells, in one
 //!              comparison of integers, whether 2^x is a normal number: else 0, or NaN
 //!              n · 2²³ is added to the bits of the polynomial
-//! magnitudes:  weights are not negative, so they are ordered as their bits are
-//! rounding:    w + 1.5 · 2²³ has the integer in its low 16 bits, which are stored as they are
+//! magnitudes:  floats without their sign are ordered as their bits are; weights have none
+//! rounding:    x + 1.5 · 2²³ has the integer in its low 16 bits, which are stored as they are
 //! ```
 //!
 //! The eight lanes of the sum are eight registers. What seldom happens, a larger maximum or a weight of 0, lies
@@ -15,21 +15,46 @@
 use core::arch::naked_asm;
 
 use super::aligned;
+use crate::format::BLOCK;
 use crate::kernel::Sums;
-use crate::kernel::elementwise::{Elementwise, Strided};
+use crate::kernel::elementwise::{Elementwise, Scores, Softmax};
 use crate::math::{EXP2, ROUND};
 
-/// See [`Elementwise::rescale`].
-pub(super) fn rescale(sums: Strided<'_>, scales: &[Sums<u16>], scale: f32, out: &mut [Sums<f32>]) {
-    let count = out.len().min(scales.len()).min(sums.sums.len());
-    if sums.step != 1 || !aligned(scales) || count == 0 {
-        return (Elementwise::PORTABLE.rescale)(sums, scales, scale, out);
+/// See [`Elementwise::softmax`].
+pub(super) fn softmax(
+    scores: Scores<'_>,
+    scales: &[Sums<u16>],
+    limit: f32,
+    x: &mut [Sums<f32>],
+    q: &mut [Sums<i16>],
+) -> Softmax {
+    let Scores { sums, scales: keys, scale, count, max } = scores;
+    let bands = x.len();
+    let least = sums.sums.len().min(keys.len()).min(scales.len());
+    if least < bands
+        || q.len() != bands
+        || bands == 0
+        || sums.step != 1
+        || !(aligned(keys) && aligned(scales) && aligned(q))
+    {
+        return (Elementwise::PORTABLE.softmax)(scores, scales, limit, x, q);
     }
-    let out = out.as_mut_ptr();
-    // SAFETY: there are `count` bands of each, not none; the scales lie at a multiple of 4.
-    unsafe {
-        rescale_bands(sums.sums.as_ptr(), scales.as_ptr(), out, out.add(count), scale.to_bits());
-    }
+    let all = x.as_mut_ptr_range();
+    // SAFETY: there are as many bands of sums and of keys' scales, at a multiple of 4, as from start to end, not
+    // none.
+    unsafe { rescale_bands(sums.sums.as_ptr(), keys.as_ptr(), all.start, all.end, scale.to_bits()) }
+    x.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(f32::NEG_INFINITY);
+    let (max, sum) = exp_sum(x, max);
+    let all = x.as_mut_ptr_range();
+    // SAFETY: the same of values' scales.
+    let largest = f32::from_bits(unsafe { weigh_bands(all.start, all.end, scales.as_ptr()) });
+    let (x, q) = (x.as_flattened(), q.as_flattened_mut());
+    let scale = if (1e-30..f32::INFINITY).contains(&largest) && round(x, limit / largest, q) {
+        largest / limit
+    } else {
+        (Elementwise::PORTABLE.quantize_wide)(x, limit, q)
+    };
+    Softmax { max, sum, scale }
 }
 
 /// Two scales, the halves of a word, as floats; r9 has ones in its upper half.
@@ -273,26 +298,6 @@ unsafe extern "C" fn exp_sum_bands(
     )
 }
 
-/// See [`Elementwise::weigh`].
-pub(super) fn weigh(
-    x: &mut [Sums<f32>],
-    scales: &[Sums<u16>],
-    limit: f32,
-    q: &mut [Sums<i16>],
-) -> f32 {
-    if x.is_empty() || scales.len() < x.len() || q.len() != x.len() || !aligned(scales) {
-        return (Elementwise::PORTABLE.weigh)(x, scales, limit, q);
-    }
-    let range = x.as_mut_ptr_range();
-    // SAFETY: there are bands from start to end, not none, and as many scales at a multiple of 4.
-    let largest = f32::from_bits(unsafe { weigh_bands(range.start, range.end, scales.as_ptr()) });
-    let (x, q) = (x.as_flattened(), q.as_flattened_mut());
-    if !(1e-30..f32::INFINITY).contains(&largest) || !round(x, limit / largest, q) {
-        return (Elementwise::PORTABLE.quantize_wide)(x, limit, q);
-    }
-    largest / limit
-}
-
 /// Rounds the products of x, which are below 2²² in magnitude; unless there are none, or parts of a band, or
 /// `q` does not lie at a multiple of 4.
 pub(super) fn round(x: &[f32], factor: f32, q: &mut [i16]) -> bool {
@@ -303,6 +308,167 @@ pub(super) fn round(x: &[f32], factor: f32, q: &mut [i16]) -> bool {
         unsafe { round_bands(range.start, range.end, q.as_mut_ptr(), factor.to_bits()) }
     }
     whole
+}
+
+macro_rules! rounded {
+    ($x:literal, $temp:literal, $lane:literal) => {
+        concat!("vmul.f32 s", $x, ", s", $x, ", s8\n", "vadd.f32 s", $x, ", s", $x, ", s9\n",)
+    };
+}
+
+/// The largest magnitude, or NaN; none for no whole bands.
+pub(super) fn largest(x: &[f32]) -> Option<f32> {
+    let whole = !x.is_empty() && x.len().is_multiple_of(8);
+    let range = x.as_ptr_range();
+    // SAFETY: there are some times 8 floats from start to end.
+    whole.then(|| f32::from_bits(unsafe { largest_bits(range.start, range.end) } >> 1))
+}
+
+/// [`Elementwise::quantize`] by a factor that is known; unless there are no blocks or `q` does not lie at a
+/// multiple of 4.
+pub(super) fn quantize(x: &[f32], factor: f32, q: &mut [i8], block_sums: &mut [i16]) -> bool {
+    let blocks = block_sums.len();
+    let whole = blocks > 0 && x.len() == blocks * BLOCK && q.len() == x.len() && aligned(q);
+    if whole {
+        let (sums, q) = (block_sums.as_mut_ptr(), q.as_mut_ptr());
+        let range = x.as_ptr_range();
+        // SAFETY: there are some blocks of floats from start to end, as many of `q`, at a multiple of 4, and as
+        // many sums.
+        unsafe { quantize_blocks(range.start, range.end, q, sums, factor.to_bits()) }
+    }
+    whole
+}
+
+macro_rules! larger_twice {
+    ($register:literal, $label:literal) => {
+        concat!("cmp r12, ", $register, ", lsl #1\n", "blo 2", $label, "f\n", "3", $label, ":\n",)
+    };
+    (@far $register:literal, $label:literal) => {
+        concat!("2", $label, ":\n", "lsl r12, ", $register, ", #1\n", "b 3", $label, "b\n",)
+    };
+}
+
+/// The largest of the doubled bits of the floats from `x` to `end`.
+///
+/// # Safety
+/// There are some times 8 floats, not none. The routine saves what a function must: r4 to r9.
+#[unsafe(naked)]
+unsafe extern "C" fn largest_bits(x: *const f32, end: *const f32) -> u32 {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r9, lr}}",
+        "mov r12, #0",
+        "1:",
+        "ldmia r0!, {{r2-r9}}",
+        larger_twice!("r2", "0"),
+        larger_twice!("r3", "1"),
+        larger_twice!("r4", "2"),
+        larger_twice!("r5", "3"),
+        larger_twice!("r6", "4"),
+        larger_twice!("r7", "5"),
+        larger_twice!("r8", "6"),
+        larger_twice!("r9", "7"),
+        "cmp r0, r1",
+        "bne 1b",
+        "mov r0, r12",
+        "pop {{r4-r9, pc}}",
+        larger_twice!(@far "r2", "0"),
+        larger_twice!(@far "r3", "1"),
+        larger_twice!(@far "r4", "2"),
+        larger_twice!(@far "r5", "3"),
+        larger_twice!(@far "r6", "4"),
+        larger_twice!(@far "r7", "5"),
+        larger_twice!(@far "r8", "6"),
+        larger_twice!(@far "r9", "7"),
+    )
+}
+
+/// Four rounded numbers' lowest bytes in one word; their low halves are added to r12's halves.
+macro_rules! bytes {
+    ($a:literal, $b:literal, $c:literal, $d:literal) => {
+        concat!(
+            "pkhbt ",
+            $a,
+            ", ",
+            $a,
+            ", ",
+            $c,
+            ", lsl #16\n",
+            "pkhbt ",
+            $b,
+            ", ",
+            $b,
+            ", ",
+            $d,
+            ", lsl #16\n",
+            "sadd16 r12, r12, ",
+            $a,
+            "\n",
+            "sadd16 r12, r12, ",
+            $b,
+            "\n",
+            "uxtb16 ",
+            $a,
+            ", ",
+            $a,
+            "\n",
+            "uxtb16 ",
+            $b,
+            ", ",
+            $b,
+            "\n",
+            "orr ",
+            $a,
+            ", ",
+            $a,
+            ", ",
+            $b,
+            ", lsl #8\n",
+        )
+    };
+}
+
+/// Writes the products of the floats from `x` to `end` and of a factor, rounded, and sums of blocks.
+///
+/// # Safety
+/// There are some blocks of floats, not none, as many of `q`, at a multiple of 4, and as many sums. The routine
+/// saves what a function must, r4 to r11, and stays within them.
+#[unsafe(naked)]
+unsafe extern "C" fn quantize_blocks(
+    x: *const f32,
+    end: *const f32,
+    q: *mut i8,
+    sums: *mut i16,
+    factor: u32,
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "vldr s8, [sp, #36]",
+        "movw r4, #0",
+        "movt r4, #0x4B40",
+        "vmov s9, r4",
+        "1:",
+        "mov r12, #0",
+        "mov lr, #4",
+        "2:",
+        "vldmia r0!, {{s0-s7}}",
+        each!(rounded),
+        "vmov r4, r5, s0, s1",
+        "vmov r6, r7, s2, s3",
+        "vmov r8, r9, s4, s5",
+        "vmov r10, r11, s6, s7",
+        bytes!("r4", "r5", "r6", "r7"),
+        bytes!("r8", "r9", "r10", "r11"),
+        "stmia r2!, {{r4, r8}}",
+        "subs lr, #1",
+        "bne 2b",
+        "add r12, r12, r12, lsr #16",
+        "strh r12, [r3], #2",
+        "cmp r0, r1",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
+    )
 }
 
 macro_rules! weight {
@@ -392,12 +558,6 @@ unsafe extern "C" fn weigh_bands(
         larger_bits!(@far "4", "5"),
         larger_bits!(@far "6", "7"),
     )
-}
-
-macro_rules! rounded {
-    ($x:literal, $temp:literal, $lane:literal) => {
-        concat!("vmul.f32 s", $x, ", s", $x, ", s8\n", "vadd.f32 s", $x, ", s", $x, ", s9\n",)
-    };
 }
 
 /// Two numbers' low halves in one word.
