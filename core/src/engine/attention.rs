@@ -11,15 +11,15 @@
 //!
 //! Chunks start at multiples of 128, so a token's result does not depend on how its pass was cut. With
 //! an int8 cache both sums are exact integer dot products: queries have 12 bits and a sign, a
-//! chunk's weights (times the values' scales) 14 bits. In floats the sum over v goes by ascending p.
+//! chunk's weights (times the values' scales) 14 bits, scores 16 bits behind the point. In floats the sum over v goes by ascending p.
 //!
 //! A chunk's scores are a whole number of bands; behind the last position they are -∞, so their weights 0.
 
 use super::cache::{Head, Int8};
 use crate::format::BAND_ROWS;
-use crate::kernel::elementwise::{Scores, Strided};
+use crate::kernel::elementwise::{Scores, Softmax, Strided};
 use crate::kernel::{Kernel, Sums};
-use crate::math::{dot, exp2_of_negative};
+use crate::math::{dot, exp2_fixed, exp2_of_negative};
 use crate::plan::{Claim, Parts};
 
 /// Positions per step of the running softmax.
@@ -90,10 +90,11 @@ impl Chunk {
 /// What a chunk is worked on with.
 #[repr(C)]
 pub(super) struct Scratch {
-    /// A query's scores, then weights.
+    /// A query's scores in floats, then weights.
     scores: [Sums<f32>; BANDS],
     /// The weights of all queries, one after another; behind floats, so aligned like them.
     weights: [Sums<i16>; MOST_QUERIES * BANDS],
+    /// Sums of all queries, then scores in integers.
     sums: [Sums<i32>; MOST_QUERIES * BANDS],
 }
 
@@ -110,7 +111,9 @@ impl Scratch {
 /// A query's running softmax.
 #[derive(Clone, Copy)]
 struct Running {
+    /// The largest score, in floats or in integers.
     max: f32,
+    most: i32,
     divisor: f32,
     /// What the output so far has to be multiplied with.
     shrink: f32,
@@ -119,7 +122,8 @@ struct Running {
 }
 
 impl Running {
-    const START: Self = Self { max: f32::NEG_INFINITY, divisor: 0.0, shrink: 0.0, scale: 0.0 };
+    const START: Self =
+        Self { max: f32::NEG_INFINITY, most: i32::MIN, divisor: 0.0, shrink: 0.0, scale: 0.0 };
 
     /// Goes on to a chunk up to which `max` is the largest score, and whose weights add up to `sum`.
     fn go_on(&mut self, max: f32, sum: f32) {
@@ -127,9 +131,18 @@ impl Running {
         self.max = max;
         self.divisor = self.divisor * self.shrink + sum;
     }
+
+    /// The same in integers: scores in units of 2⁻¹⁶, weights in units of 2⁻¹⁵.
+    fn go_on_int8(&mut self, softmax: Softmax) {
+        let distance = softmax.max.wrapping_sub(self.most).cast_unsigned();
+        self.shrink = exp2_fixed(distance) as f32 / 32768.0;
+        self.most = softmax.max;
+        self.divisor = self.divisor * self.shrink + softmax.sum as f32;
+        self.scale = softmax.scale;
+    }
 }
 
-/// Attention over the positions of `cache` that each query may see.
+/// Attention over the positions of `cache` that each query may see, added to the output, which is 0.
 pub(super) fn attend(
     kernel: &Kernel,
     queries: &Queries<'_>,
@@ -140,9 +153,6 @@ pub(super) fn attend(
     let tokens = output.tokens;
     let end = (tokens * queries.heads).min(MOST_QUERIES);
     let mut running = [Running::START; MOST_QUERIES];
-    for index in 0..end {
-        output.query(queries, index).fill(0.0);
-    }
     let positions = (queries.positions + tokens).saturating_sub(1);
     for first in (0..positions).step_by(CHUNK) {
         // Tokens whose positions end before this chunk have no part in it.
@@ -244,17 +254,16 @@ fn add_int8(
     let scores = scratch.scores.get_mut(..bands).unwrap_or_default();
     let each = running.iter_mut().zip(queries.scales).enumerate().take(end).skip(from);
     for ((index, (running, scale)), wide) in each.zip(Parts::new(&mut scratch.weights, bands)) {
-        let sums = scratch.sums.get(index - from..).unwrap_or_default();
         let chunk = Scores {
-            sums: Strided { sums, step: together },
+            sums: scratch.sums.get_mut(index - from..).unwrap_or_default(),
+            step: together,
             scales: key_scales,
-            scale: scale * queries.softmax_scale,
+            scale: scale * (queries.softmax_scale * 65536.0),
             count: chunk.count_of(queries, index),
-            max: running.max,
+            max: running.most,
         };
         let softmax = (kernel.elementwise.softmax)(chunk, value_scales, WEIGHT_LIMIT, scores, wide);
-        running.go_on(softmax.max, softmax.sum);
-        running.scale = softmax.scale;
+        running.go_on_int8(softmax);
     }
     let wide = scratch.weights.get(..together * bands).unwrap_or_default().as_flattened();
     let len = queries.head_dim;

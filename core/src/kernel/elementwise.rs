@@ -9,7 +9,7 @@ use super::Sums;
 use crate::format::encoding::{BAND_ROWS, BLOCK};
 use crate::format::recipe::Activation;
 use crate::math::{
-    self, LANES, exp2_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
+    self, LANES, exp2_fixed, exp2_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
 };
 
 /// Little-endian floats of the file.
@@ -37,8 +37,9 @@ pub struct Elementwise {
     /// `x = 2^(x - m)`, m the largest of x and `max`, see [`math::exp2_of_negative`]; returns m and the
     /// sum, by lanes.
     pub exp_sum: fn(x: &mut [Sums<f32>], max: f32) -> (f32, f32),
-    /// A chunk of scores through a softmax: `x` of its bands is [`Scores`], then [`Self::exp_sum`], then
-    /// multiplied with the upper halves of floats, at last [`Self::quantize_wide`].
+    /// A chunk of attention through a softmax, in integers: makes scores of [`Scores`], and weights of them, each
+    /// a power of two ([`math::exp2_fixed`]) of the distance to the largest score. The weights, times the upper
+    /// halves of floats, go to `x` and, by [`Self::quantize_wide`], to `q`.
     pub softmax: SoftmaxStep,
     /// `out[8·i + r] = out[8·i + r] · shrink + sums[i · step][r] · scale`.
     pub accumulate: fn(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32),
@@ -53,12 +54,14 @@ pub type SoftmaxStep = fn(
     q: &mut [Sums<i16>],
 ) -> Softmax;
 
-/// Scores of positions: `sums[i · step][r] · (scales[i][r] · scale)`, the scales the upper halves of floats; -∞
-/// from position `count` on.
-#[derive(Clone, Copy, Debug)]
+/// Scores of positions in units of 2⁻¹⁶: `sums[i · step][r] · (scales[i][r] · scale)`, the scales the upper
+/// halves of floats; from position `count` on the least number.
+#[derive(Debug)]
 pub struct Scores<'a> {
-    /// Of integers.
-    pub sums: Strided<'a>,
+    /// Of integers; scores and weights take their place.
+    pub sums: &'a mut [Sums<i32>],
+    /// As in [`Strided`].
+    pub step: usize,
     /// Per position.
     pub scales: &'a [Sums<u16>],
     /// For all positions.
@@ -66,16 +69,16 @@ pub struct Scores<'a> {
     /// Positions that count.
     pub count: usize,
     /// The largest score of the positions before.
-    pub max: f32,
+    pub max: i32,
 }
 
 /// What comes out of a softmax beside its weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax {
     /// The largest score so far.
-    pub max: f32,
-    /// The weights' sum, by lanes, before they are multiplied with scales.
-    pub sum: f32,
+    pub max: i32,
+    /// The weights' sum, before they are multiplied with scales.
+    pub sum: i32,
     /// What the 16-bit weights are multiplied with.
     pub scale: f32,
 }
@@ -234,21 +237,33 @@ pub(super) fn softmax(
     x: &mut [Sums<f32>],
     q: &mut [Sums<i16>],
 ) -> Softmax {
-    let Scores { sums, scales: keys, scale, count, max } = scores;
-    for ((x, sums), keys) in x.iter_mut().zip(sums.iter()).zip(keys) {
-        for ((x, sum), key) in x.iter_mut().zip(sums).zip(keys) {
-            *x = *sum as f32 * (long(*key) * scale);
+    let Scores { sums, step, scales: keys, scale, count, max } = scores;
+    let mut lanes = [max; LANES];
+    let (step, most) = (step.max(1), x.len());
+    for (first, (sums, keys)) in
+        (0..).step_by(BAND_ROWS).zip(sums.iter_mut().step_by(step).take(most).zip(keys))
+    {
+        for (sum, key) in sums.iter_mut().zip(keys) {
+            *sum = (*sum as f32 * (long(*key) * scale)) as i32;
+        }
+        if count < first + BAND_ROWS {
+            sums.iter_mut().skip(count.saturating_sub(first)).for_each(|sum| *sum = i32::MIN);
+        }
+        for (lane, sum) in lanes.iter_mut().zip(&*sums) {
+            *lane = (*lane).max(*sum);
         }
     }
-    x.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(f32::NEG_INFINITY);
-    let (max, sum) = exp_sum(x, max);
-    for (x, scales) in x.iter_mut().zip(scales) {
-        for (x, scale) in x.iter_mut().zip(scales) {
-            *x *= long(*scale);
+    let max = lanes.into_iter().fold(max, i32::max);
+    let mut lanes = [0; LANES];
+    for ((x, sums), scales) in x.iter_mut().zip(sums.iter_mut().step_by(step)).zip(scales) {
+        for (((x, sum), scale), lane) in x.iter_mut().zip(sums).zip(scales).zip(&mut lanes) {
+            *sum = exp2_fixed(max.wrapping_sub(*sum).cast_unsigned());
+            *lane += *sum;
+            *x = *sum as f32 * long(*scale);
         }
     }
     let scale = quantize_wide(x.as_flattened(), limit, q.as_flattened_mut());
-    Softmax { max, sum, scale }
+    Softmax { max, sum: lanes.iter().sum(), scale }
 }
 
 /// See [`Elementwise::accumulate`].

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::Tensor;
-use crate::format::encoding::{self, BAND_ROWS, Band, Bands, Encoding};
+use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 
 /// A matrix [rows, cols] in bands.
 #[derive(Clone, Copy, Debug)]
@@ -17,13 +17,14 @@ pub struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     pub(super) fn new(tensor: &Tensor<'a>) -> Self {
-        let size =
-            |size: Option<u64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        let size = |size: u32| usize::try_from(size).unwrap_or(0);
+        let rows = size(tensor.rows);
         Self {
             encoding: tensor.encoding,
-            rows: size(Some(tensor.rows.into())),
-            padded_cols: size(encoding::padded_cols(tensor.cols)),
-            band_len: size(tensor.encoding.band_len(tensor.cols)),
+            rows,
+            padded_cols: size(tensor.cols).checked_next_multiple_of(BLOCK).unwrap_or(0),
+            // The parser has compared the bytes with their number of bands.
+            band_len: tensor.bytes.len().checked_div(rows.div_ceil(BAND_ROWS)).unwrap_or(0),
             bytes: tensor.bytes,
         }
     }
@@ -38,7 +39,7 @@ impl<'a> Matrix<'a> {
         self.rows
     }
 
-    /// Columns, padded to a multiple of [`encoding::BLOCK`].
+    /// Columns, padded to a multiple of [`BLOCK`].
     pub fn padded_cols(&self) -> usize {
         self.padded_cols
     }

@@ -302,10 +302,19 @@ proptest! {
             out.extend(bits(scores.as_flattened()));
             let halves = halves.as_chunks::<8>().0;
             let mut weights = vec![[1i16; 8]; scores.len()];
-            let chunk = Scores { sums: strided, scales: halves, scale: 0.037, count: half - 5, max: 0.5 };
+            let mut ints_of = bands.clone();
+            let chunk = Scores {
+                sums: &mut ints_of,
+                step: 2,
+                scales: halves,
+                scale: 3700.0,
+                count: half - 5,
+                max: if limit > 5000.0 { i32::MIN } else { 100_000 },
+            };
             let (scores, weights) = (&mut scores[..half / 8], &mut weights[..half / 8]);
             let softmax = (e.softmax)(chunk, &halves[1..], limit, scores, weights);
-            scales.extend([softmax.max, softmax.sum, softmax.scale]);
+            scales.extend([softmax.max as f32, softmax.sum as f32, softmax.scale]);
+            wide.extend(ints_of.as_flattened().iter().flat_map(|&x| [x as i16, (x >> 16) as i16]));
             out.extend(bits(scores.as_flattened()));
             wide.extend(weights.as_flattened());
             (e.accumulate)(&mut values[..half], 0.7, strided, 0.21);

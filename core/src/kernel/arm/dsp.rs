@@ -374,33 +374,29 @@ mod fpu {
         true
     }
 
-    /// Four rows' sums, r4 to r7, by the four scales in r8 and r9 and the token's in s8, to where s9 says.
+    /// Four rows' sums, r4 to r7, by the four scales in r8 and r9 and the token's in s12, in these registers.
     macro_rules! rescale_rows {
-        () => {
+        ($a:literal, $b:literal, $c:literal, $d:literal) => {
             concat!(
-                "vmov s0, s1, r4, r5\n",
-                "vmov s2, s3, r6, r7\n",
+                "vmov ", $a, ", ", $b, ", r4, r5\n",
+                "vmov ", $c, ", ", $d, ", r6, r7\n",
                 "lsl r4, r8, #16\n",
                 "bfc r8, #0, #16\n",
                 "lsl r5, r9, #16\n",
                 "bfc r9, #0, #16\n",
-                "vmov s4, s5, r4, r8\n",
-                "vmov s6, s7, r5, r9\n",
-                "vmul.f32 s4, s4, s8\n",
-                "vmul.f32 s5, s5, s8\n",
-                "vmul.f32 s6, s6, s8\n",
-                "vmul.f32 s7, s7, s8\n",
-                "vcvt.f32.s32 s0, s0\n",
-                "vcvt.f32.s32 s1, s1\n",
-                "vcvt.f32.s32 s2, s2\n",
-                "vcvt.f32.s32 s3, s3\n",
-                "vmul.f32 s0, s0, s4\n",
-                "vmul.f32 s1, s1, s5\n",
-                "vmul.f32 s2, s2, s6\n",
-                "vmul.f32 s3, s3, s7\n",
-                "vmov r3, s9\n",
-                "vstmia r3!, {{s0-s3}}\n",
-                "vmov s9, r3\n",
+                "vmov s8, s9, r4, r8\n",
+                "vmov s10, s11, r5, r9\n",
+                rescale_rows!(@row $a, "s8"),
+                rescale_rows!(@row $b, "s9"),
+                rescale_rows!(@row $c, "s10"),
+                rescale_rows!(@row $d, "s11"),
+            )
+        };
+        (@row $sum:literal, $scale:literal) => {
+            concat!(
+                "vmul.f32 ", $scale, ", ", $scale, ", s12\n",
+                "vcvt.f32.s32 ", $sum, ", ", $sum, "\n",
+                "vmul.f32 ", $sum, ", ", $sum, ", ", $scale, "\n",
             )
         };
     }
@@ -410,7 +406,7 @@ mod fpu {
     ///
     /// # Safety
     /// The bands are there, at a multiple of 4; `x` are widened blocks with 4 columns for each group. The
-    /// routine saves what a function must, r4 to r11, and stays within them and s0 to s9.
+    /// routine saves what a function must, r4 to r11, and stays within them and s0 to s13.
     #[unsafe(naked)]
     unsafe extern "C" fn q8_bands(
         bands: *const u8,
@@ -420,23 +416,26 @@ mod fpu {
         end: *mut Sums<f32>,
         scale: u32,
     ) {
-        // as in q8_band, and s0-s7 what becomes of sums and scales, s8 the token's scale, s9 where products go
+        // as in q8_band, and s0-s7 products, s8-s11 scales, s12 the token's scale, s13 where products go
         // sp: 0 the band, 4 x, 8 count, 48 the end
         naked_asm!(
             processor!(),
             "push {{r4-r11, lr}}",
             "push {{r0-r2}}",
-            "vmov s9, r3",
-            "vldr s8, [sp, #52]",
+            "vmov s13, r3",
+            "vldr s12, [sp, #52]",
             "1:",
             q8_rows!(),
             "ldrd r8, r9, [r0]",
-            rescale_rows!(),
+            rescale_rows!("s0", "s1", "s2", "s3"),
             "ldm sp, {{r0-r2}}",
             "adds r0, #16",
             q8_rows!(),
             "ldrd r8, r9, [r0, #-8]",
-            rescale_rows!(),
+            rescale_rows!("s4", "s5", "s6", "s7"),
+            "vmov r3, s13",
+            "vstmia r3!, {{s0-s7}}",
+            "vmov s13, r3",
             "ldrd r1, r2, [sp, #4]",
             "ldr lr, [sp, #48]",
             "str r0, [sp]",

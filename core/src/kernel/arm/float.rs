@@ -11,7 +11,7 @@
 use crate::format::BLOCK;
 use crate::format::recipe::Activation;
 use crate::kernel::elementwise::Elementwise;
-use crate::math::{ROUND, exp, exp_near};
+use crate::math::{EXP_NEAR, ROUND, exp_near};
 
 /// The loops.
 pub(super) const ELEMENTWISE: Elementwise = Elementwise {
@@ -19,21 +19,19 @@ pub(super) const ELEMENTWISE: Elementwise = Elementwise {
     quantize_wide,
     activate,
     #[cfg(target_abi = "eabihf")]
-    exp_sum: super::fpu::exp_sum,
-    #[cfg(target_abi = "eabihf")]
     softmax: super::fpu::softmax,
     ..Elementwise::PORTABLE
 };
 
 /// The largest magnitude, or NaN.
-#[inline(always)]
 fn largest(x: &[f32]) -> f32 {
+    let twice = |x: &[f32]| x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
     #[cfg(target_abi = "eabihf")]
-    if let Some(largest) = super::fpu::largest(x) {
-        return largest;
-    }
-    let twice = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
-    f32::from_bits(twice >> 1)
+    let twice = |x: &[f32]| {
+        let (bands, rest) = x.as_chunks();
+        super::fpu::largest_twice(bands).max(twice(rest))
+    };
+    f32::from_bits(twice(x) >> 1)
 }
 
 /// `limit / max|x|` and `max|x| / limit`; `None` if the portable loop must see to it.
@@ -83,12 +81,10 @@ fn activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32]) {
     let (Activation::Silu, Some(gate)) = (f, gate) else {
         return (Elementwise::PORTABLE.activate)(f, gate, up, out);
     };
-    for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-        *out = gate / (1.0 + exp_near(-gate, far)) * up;
+    if !(0.0..EXP_NEAR).contains(&largest(gate)) {
+        return (Elementwise::PORTABLE.activate)(f, Some(gate), up, out);
     }
-}
-
-#[inline(never)]
-fn far(x: f32) -> f32 {
-    exp(x)
+    for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+        *out = gate / (1.0 + exp_near(-gate)) * up;
+    }
 }

@@ -2,15 +2,13 @@
 //! floating-point unit: the same operations in the same order as [`crate::kernel::elementwise`].
 //!
 //! ```text
-//! 2^x, x ≤ 0:  x + 1.5 · 2²³ has n in its low bits; what they are above those of the least n tells, in one
-//!              comparison of integers, whether 2^x is a normal number: else 0, or NaN
-//!              n · 2²³ is added to the bits of the polynomial
+//! 2^-x:        smlawb, a product of 32 and 16 bits without its lowest 16, is a step of the polynomial; shifts by
+//!              more than 31 give 0
 //! magnitudes:  floats without their sign are ordered as their bits are; weights have none
 //! rounding:    x + 1.5 · 2²³ has the integer in its low 16 bits, which are stored as they are
 //! ```
 //!
-//! The eight lanes of the sum are eight registers. What seldom happens, a larger maximum or a weight of 0, lies
-//! behind the loops.
+//! What seldom happens, a larger maximum, lies behind the loops.
 
 use core::arch::naked_asm;
 
@@ -18,7 +16,7 @@ use super::aligned;
 use crate::format::BLOCK;
 use crate::kernel::Sums;
 use crate::kernel::elementwise::{Elementwise, Scores, Softmax};
-use crate::math::{EXP2, ROUND};
+use crate::math::EXP2_FIXED;
 
 /// See [`Elementwise::softmax`].
 pub(super) fn softmax(
@@ -28,33 +26,36 @@ pub(super) fn softmax(
     x: &mut [Sums<f32>],
     q: &mut [Sums<i16>],
 ) -> Softmax {
-    let Scores { sums, scales: keys, scale, count, max } = scores;
-    let bands = x.len();
-    let least = sums.sums.len().min(keys.len()).min(scales.len());
+    let (bands, keys) = (x.len(), scores.scales);
+    let least = scores.sums.len().min(keys.len()).min(scales.len());
     if least < bands
         || q.len() != bands
         || bands == 0
-        || sums.step != 1
+        || scores.step != 1
         || !(aligned(keys) && aligned(scales) && aligned(q))
     {
         return (Elementwise::PORTABLE.softmax)(scores, scales, limit, x, q);
     }
-    let all = x.as_mut_ptr_range();
-    // SAFETY: there are as many bands of sums and of keys' scales, at a multiple of 4, as from start to end, not
-    // none.
-    unsafe { rescale_bands(sums.sums.as_ptr(), keys.as_ptr(), all.start, all.end, scale.to_bits()) }
-    x.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(f32::NEG_INFINITY);
-    let (max, sum) = exp_sum(x, max);
-    let all = x.as_mut_ptr_range();
-    // SAFETY: the same of values' scales.
-    let largest = f32::from_bits(unsafe { weigh_bands(all.start, all.end, scales.as_ptr()) });
+    let Scores { sums, scale, count, max, .. } = scores;
+    let sums = sums.get_mut(..bands).unwrap_or_default();
+    let all = sums.as_mut_ptr_range();
+    // SAFETY: there are bands from start to end, not none, and as many of keys' scales, at a multiple of 4.
+    unsafe { score_bands(all.start, keys.as_ptr(), all.end, scale.to_bits()) }
+    sums.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(i32::MIN);
+    let all = sums.as_mut_ptr_range();
+    // SAFETY: the bands are there, as many of values' scales, at a multiple of 4, and as many of x.
+    let (both, largest) = unsafe {
+        let both = exp2_bands(all.start, all.end, max);
+        (both, weigh_bands(all.start, all.end, scales.as_ptr(), x.as_mut_ptr()))
+    };
+    let largest = f32::from_bits(largest);
     let (x, q) = (x.as_flattened(), q.as_flattened_mut());
     let scale = if (1e-30..f32::INFINITY).contains(&largest) && round(x, limit / largest, q) {
         largest / limit
     } else {
         (Elementwise::PORTABLE.quantize_wide)(x, limit, q)
     };
-    Softmax { max, sum, scale }
+    Softmax { max: both as i32, sum: (both >> 32) as i32, scale }
 }
 
 /// Two scales, the halves of a word, as floats; r9 has ones in its upper half.
@@ -115,186 +116,259 @@ macro_rules! score {
     };
 }
 
-/// Scores of the bands from `out` to `end`, at least one.
+/// Makes scores of the sums of the bands from `sums` to `end`, at least one.
 ///
 /// # Safety
-/// There are as many of `sums`, and of `scales` at a multiple of 4. The routine saves what a function must,
-/// r4 to r9 and s16, and stays within them.
+/// There are as many of `scales`, at a multiple of 4. The routine saves what a function must, r4 to r9 and s16,
+/// and stays within them.
 #[unsafe(naked)]
-unsafe extern "C" fn rescale_bands(
-    sums: *const Sums<i32>,
+unsafe extern "C" fn score_bands(
+    sums: *mut Sums<i32>,
     scales: *const Sums<u16>,
-    out: *mut Sums<f32>,
-    end: *mut Sums<f32>,
+    end: *mut Sums<i32>,
     scale: u32,
 ) {
     naked_asm!(
         processor!(),
         "push {{r4-r9, lr}}",
         "vpush {{s16}}",
-        "vldr s16, [sp, #32]",
+        "vmov s16, r3",
         "movw r9, #0",
         "movt r9, #0xFFFF",
         "1:",
-        "vldmia r0!, {{s0-s7}}",
+        "vldmia r0, {{s0-s7}}",
         "ldmia r1!, {{r4-r7}}",
         long!(),
         each!(score),
-        "vstmia r2!, {{s0-s7}}",
-        "cmp r2, r3",
+        "vstmia r0!, {{s0-s7}}",
+        "cmp r0, r2",
         "bne 1b",
         "vpop {{s16}}",
         "pop {{r4-r9, pc}}",
     )
 }
 
-/// See [`Elementwise::exp_sum`].
-pub(super) fn exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32) {
-    if x.is_empty() {
-        return (max, 0.0);
-    }
-    let mut state = [max, 0.0];
-    let x = x.as_mut_ptr_range();
-    // SAFETY: there are bands from start to end, not none.
-    unsafe { exp_sum_bands(x.start, x.end, &mut state, &CONSTANTS) }
-    let [max, sum] = state;
-    (max, sum)
+macro_rules! larger {
+    ($register:literal, $label:literal) => {
+        concat!("cmp ", $register, ", r2\n", "bgt 2", $label, "f\n", "3", $label, ":\n",)
+    };
+    (@far $register:literal, $label:literal) => {
+        concat!("2", $label, ":\n", "mov r2, ", $register, "\n", "b 3", $label, "b\n",)
+    };
 }
 
-/// What [`exp_sum_bands`] has in s25 to s31.
-static CONSTANTS: [f32; 7] = [ROUND, EXP2[0], EXP2[1], EXP2[2], EXP2[3], 1.0, 0.0];
-
-macro_rules! larger {
-    ($x:literal, $temp:literal, $lane:literal) => {
+/// A score to its weight.
+macro_rules! exp2 {
+    ($x:literal) => {
         concat!(
-            "vcmp.f32 s",
+            "qsub ",
             $x,
-            ", s24\n",
-            "vmrs APSR_nzcv, fpscr\n",
-            "ble 7f\n",
-            "vmov.f32 s24, s",
+            ", r2, ",
             $x,
             "\n",
-            "7:\n",
+            "usat ",
+            $x,
+            ", #23, ",
+            $x,
+            "\n",
+            "smlawb lr, r8, ",
+            $x,
+            ", r9\n",
+            "smlawb lr, lr, ",
+            $x,
+            ", r10\n",
+            "smlawb lr, lr, ",
+            $x,
+            ", r11\n",
+            "smlawb lr, lr, ",
+            $x,
+            ", r12\n",
+            "add ",
+            $x,
+            ", ",
+            $x,
+            ", #0x8000\n",
+            "lsr ",
+            $x,
+            ", ",
+            $x,
+            ", #16\n",
+            "lsr ",
+            $x,
+            ", lr, ",
+            $x,
+            "\n",
+            "add r3, r3, ",
+            $x,
+            "\n",
         )
     };
 }
 
-macro_rules! exp2 {
-    ($x:literal, $temp:literal, $lane:literal) => {
+/// Four scores to their weights.
+macro_rules! four_exp2 {
+    () => {
         concat!(
-            "vsub.f32 s8, s",
+            "ldmia r0, {{r4-r7}}\n",
+            exp2!("r4"),
+            exp2!("r5"),
+            exp2!("r6"),
+            exp2!("r7"),
+            "stmia r0!, {{r4-r7}}\n",
+        )
+    };
+}
+
+/// Finds the largest of the scores from `x` to `end`, at least a band, and of `max`; makes weights of them.
+/// Returns that score and, above it, the weights' sum.
+///
+/// # Safety
+/// The bands are there. The routine saves what a function must: r4 to r11.
+#[unsafe(naked)]
+unsafe extern "C" fn exp2_bands(x: *mut Sums<i32>, end: *mut Sums<i32>, max: i32) -> u64 {
+    // r2 the largest, r3 the sum, r4-r7 scores, r8-r12 the polynomial, lr its value
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "mov lr, r0",
+        "1:",
+        "ldmia lr!, {{r4-r11}}",
+        larger!("r4", "0"),
+        larger!("r5", "1"),
+        larger!("r6", "2"),
+        larger!("r7", "3"),
+        larger!("r8", "4"),
+        larger!("r9", "5"),
+        larger!("r10", "6"),
+        larger!("r11", "7"),
+        "cmp lr, r1",
+        "bne 1b",
+        "mov r3, #0",
+        "movw r8, #:lower16:{0}",
+        "movt r8, #:upper16:{0}",
+        "ldmia r8, {{r8-r12}}",
+        "2:",
+        four_exp2!(),
+        four_exp2!(),
+        "cmp r0, r1",
+        "bne 2b",
+        "mov r0, r2",
+        "mov r1, r3",
+        "pop {{r4-r11, pc}}",
+        larger!(@far "r4", "0"),
+        larger!(@far "r5", "1"),
+        larger!(@far "r6", "2"),
+        larger!(@far "r7", "3"),
+        larger!(@far "r8", "4"),
+        larger!(@far "r9", "5"),
+        larger!(@far "r10", "6"),
+        larger!(@far "r11", "7"),
+        sym COEFFICIENTS,
+    )
+}
+
+static COEFFICIENTS: [i32; 5] = EXP2_FIXED;
+
+macro_rules! weight {
+    ($x:literal, $scale:literal, $lane:literal) => {
+        concat!(
+            "vcvt.f32.s32 s",
             $x,
-            ", s24\n",
-            "vadd.f32 s9, s8, s25\n",
-            "vmov r4, s9\n",
-            "vsub.f32 s9, s9, s25\n",
-            "sub r5, r4, r6\n",
-            "cmp r5, #125\n",
+            ", s",
+            $x,
+            "\n",
+            "vmul.f32 s",
+            $x,
+            ", s",
+            $x,
+            ", s",
+            $scale,
+            "\n",
+        )
+    };
+}
+
+macro_rules! larger_bits {
+    ($x:literal, $next:literal) => {
+        concat!(
+            "vmov r4, r5, s",
+            $x,
+            ", s",
+            $next,
+            "\n",
+            "cmp r4, r10\n",
             "bhi 2",
             $x,
             "f\n",
-            "vsub.f32 s8, s8, s9\n",
-            "vmul.f32 s9, s8, s26\n",
-            "vadd.f32 s9, s9, s27\n",
-            "vmul.f32 s9, s9, s8\n",
-            "vadd.f32 s9, s9, s28\n",
-            "vmul.f32 s9, s9, s8\n",
-            "vadd.f32 s9, s9, s29\n",
-            "vmul.f32 s9, s9, s8\n",
-            "vadd.f32 s9, s9, s30\n",
-            "vmov r5, s9\n",
-            "add r5, r5, r4, lsl #23\n",
-            "vmov s",
-            $x,
-            ", r5\n",
             "3",
             $x,
             ":\n",
-            "vadd.f32 s",
-            $lane,
-            ", s",
-            $lane,
-            ", s",
-            $x,
-            "\n",
+            "cmp r5, r10\n",
+            "bhi 2",
+            $next,
+            "f\n",
+            "3",
+            $next,
+            ":\n",
         )
     };
-}
-
-/// Where x is NaN, NaN; else it is below -125.5: 0.
-macro_rules! exp2_far {
-    ($x:literal, $temp:literal, $lane:literal) => {
+    (@far $x:literal, $next:literal) => {
         concat!(
             "2",
             $x,
             ":\n",
-            "vcmp.f32 s8, s8\n",
-            "vmrs APSR_nzcv, fpscr\n",
-            "it vc\n",
-            "vmovvc.f32 s8, s31\n",
-            "vmov.f32 s",
-            $x,
-            ", s8\n",
+            "mov r10, r4\n",
             "b 3",
             $x,
+            "b\n",
+            "2",
+            $next,
+            ":\n",
+            "mov r10, r5\n",
+            "b 3",
+            $next,
             "b\n",
         )
     };
 }
 
-macro_rules! zero_lane {
-    ($x:literal, $temp:literal, $lane:literal) => {
-        concat!("vmov.f32 s", $lane, ", s31\n")
-    };
-}
-
-/// Finds the largest of the bands from `x` to `end`, at least one, and of the state's first number, makes
-/// weights of them, and writes both results to the state: the largest and the sum.
+/// Writes the weights of the bands from `weights` to `end`, at least one, times scales; returns the largest of
+/// the products' bits.
 ///
 /// # Safety
-/// The bands are there. The routine saves what a function must: r4 to r6, s16 to s31.
+/// The bands are there, as many scales at a multiple of 4, and room for as many products. The routine saves what
+/// a function must, r4 to r10, and stays within them.
 #[unsafe(naked)]
-unsafe extern "C" fn exp_sum_bands(
+unsafe extern "C" fn weigh_bands(
+    weights: *const Sums<i32>,
+    end: *const Sums<i32>,
+    scales: *const Sums<u16>,
     x: *mut Sums<f32>,
-    end: *mut Sums<f32>,
-    state: &mut [f32; 2],
-    constants: &[f32; 7],
-) {
-    // s0-s7 x, s8 and s9 what becomes of one, s16-s23 lanes, s24 the largest, s25-s31 constants
-    // r6 the bits of what is rounded for the least power of two
+) -> u32 {
     naked_asm!(
         processor!(),
-        "push {{r4-r6, lr}}",
-        "vpush {{s16-s31}}",
-        "vldr s24, [r2]",
-        "vldmia r3, {{s25-s31}}",
-        "mov r12, r0",
+        "push {{r4-r10, lr}}",
+        "movw r9, #0",
+        "movt r9, #0xFFFF",
+        "mov r10, #0",
         "1:",
-        "vldmia r12!, {{s0-s7}}",
-        each!(larger),
-        "cmp r12, r1",
-        "bne 1b",
-        "movw r6, #0xFF83",
-        "movt r6, #0x4B3F",
-        each!(zero_lane),
-        "2:",
-        "vldmia r0, {{s0-s7}}",
-        each!(exp2),
-        "vstmia r0!, {{s0-s7}}",
+        "vldmia r0!, {{s0-s7}}",
+        "ldmia r2!, {{r4-r7}}",
+        long!(),
+        each!(weight),
+        "vstmia r3!, {{s0-s7}}",
+        larger_bits!("0", "1"),
+        larger_bits!("2", "3"),
+        larger_bits!("4", "5"),
+        larger_bits!("6", "7"),
         "cmp r0, r1",
-        "bne 2b",
-        "vadd.f32 s16, s16, s20",
-        "vadd.f32 s18, s18, s22",
-        "vadd.f32 s17, s17, s21",
-        "vadd.f32 s19, s19, s23",
-        "vadd.f32 s16, s16, s18",
-        "vadd.f32 s17, s17, s19",
-        "vadd.f32 s25, s16, s17",
-        "vstmia r2, {{s24, s25}}",
-        "vpop {{s16-s31}}",
-        "pop {{r4-r6, pc}}",
-        each!(exp2_far),
+        "bne 1b",
+        "mov r0, r10",
+        "pop {{r4-r10, pc}}",
+        larger_bits!(@far "0", "1"),
+        larger_bits!(@far "2", "3"),
+        larger_bits!(@far "4", "5"),
+        larger_bits!(@far "6", "7"),
     )
 }
 
@@ -316,12 +390,11 @@ macro_rules! rounded {
     };
 }
 
-/// The largest magnitude, or NaN; none for no whole bands.
-pub(super) fn largest(x: &[f32]) -> Option<f32> {
-    let whole = !x.is_empty() && x.len().is_multiple_of(8);
+/// The largest magnitude's bits, doubled.
+pub(super) fn largest_twice(x: &[Sums<f32>]) -> u32 {
     let range = x.as_ptr_range();
-    // SAFETY: there are some times 8 floats from start to end.
-    whole.then(|| f32::from_bits(unsafe { largest_bits(range.start, range.end) } >> 1))
+    // SAFETY: there are bands from start to end, not none.
+    if x.is_empty() { 0 } else { unsafe { largest_bits(range.start, range.end) } }
 }
 
 /// [`Elementwise::quantize`] by a factor that is known; unless there are no blocks or `q` does not lie at a
@@ -351,9 +424,9 @@ macro_rules! larger_twice {
 /// The largest of the doubled bits of the floats from `x` to `end`.
 ///
 /// # Safety
-/// There are some times 8 floats, not none. The routine saves what a function must: r4 to r9.
+/// The bands are there, not none. The routine saves what a function must: r4 to r9.
 #[unsafe(naked)]
-unsafe extern "C" fn largest_bits(x: *const f32, end: *const f32) -> u32 {
+unsafe extern "C" fn largest_bits(x: *const Sums<f32>, end: *const Sums<f32>) -> u32 {
     naked_asm!(
         processor!(),
         "push {{r4-r9, lr}}",
@@ -468,95 +541,6 @@ unsafe extern "C" fn quantize_blocks(
         "cmp r0, r1",
         "bne 1b",
         "pop {{r4-r11, pc}}",
-    )
-}
-
-macro_rules! weight {
-    ($x:literal, $scale:literal, $lane:literal) => {
-        concat!("vmul.f32 s", $x, ", s", $x, ", s", $scale, "\n")
-    };
-}
-
-macro_rules! larger_bits {
-    ($x:literal, $next:literal) => {
-        concat!(
-            "vmov r4, r5, s",
-            $x,
-            ", s",
-            $next,
-            "\n",
-            "cmp r4, r10\n",
-            "bhi 2",
-            $x,
-            "f\n",
-            "3",
-            $x,
-            ":\n",
-            "cmp r5, r10\n",
-            "bhi 2",
-            $next,
-            "f\n",
-            "3",
-            $next,
-            ":\n",
-        )
-    };
-    (@far $x:literal, $next:literal) => {
-        concat!(
-            "2",
-            $x,
-            ":\n",
-            "mov r10, r4\n",
-            "b 3",
-            $x,
-            "b\n",
-            "2",
-            $next,
-            ":\n",
-            "mov r10, r5\n",
-            "b 3",
-            $next,
-            "b\n",
-        )
-    };
-}
-
-/// Multiplies the bands from `x` to `end`, at least one, with scales; returns the largest of the products'
-/// bits.
-///
-/// # Safety
-/// The bands are there, and as many scales at a multiple of 4. The routine saves what a function must, r4 to
-/// r10, and stays within them.
-#[unsafe(naked)]
-unsafe extern "C" fn weigh_bands(
-    x: *mut Sums<f32>,
-    end: *mut Sums<f32>,
-    scales: *const Sums<u16>,
-) -> u32 {
-    naked_asm!(
-        processor!(),
-        "push {{r4-r10, lr}}",
-        "movw r9, #0",
-        "movt r9, #0xFFFF",
-        "mov r10, #0",
-        "1:",
-        "vldmia r0, {{s0-s7}}",
-        "ldmia r2!, {{r4-r7}}",
-        long!(),
-        each!(weight),
-        "vstmia r0!, {{s0-s7}}",
-        larger_bits!("0", "1"),
-        larger_bits!("2", "3"),
-        larger_bits!("4", "5"),
-        larger_bits!("6", "7"),
-        "cmp r0, r1",
-        "bne 1b",
-        "mov r0, r10",
-        "pop {{r4-r10, pc}}",
-        larger_bits!(@far "0", "1"),
-        larger_bits!(@far "2", "3"),
-        larger_bits!(@far "4", "5"),
-        larger_bits!(@far "6", "7"),
     )
 }
 
