@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use acorn_core::math::{erf, exp, gelu_erf, gelu_tanh, round, silu, sin_cos, sqrt, tanh};
+use acorn_core::math::{
+    erf, exp, exp2_fixed, exp2_of_negative, gelu_erf, gelu_tanh, round, silu, sin_cos, sqrt, tanh,
+};
 use acorn_tests::reference;
 
 type Points = BTreeMap<String, Vec<(u32, f64)>>;
@@ -70,6 +72,22 @@ fn turns_give_sine_and_cosine() {
     let (sine, cosine) = (error("sin_turns", |(sin, _)| sin), error("cos_turns", |(_, cos)| cos));
     println!("sine: {sine:.2e}, cosine: {cosine:.2e}");
     assert!(sine <= 1.2e-7 && cosine <= 1.2e-7, "{sine} {cosine}");
+}
+
+#[test]
+fn powers_of_two_are_as_near_as_weights_need() {
+    let mut worst = [0.0f64; 2];
+    for x in (0..=125 << 16).step_by(331) {
+        let exact = (-f64::from(x) / 65536.0).exp2();
+        worst[0] = worst[0].max((f64::from(exp2_fixed(x)) - exact * 32768.0).abs());
+        let found = f64::from(exp2_of_negative(-(x as f32 / 65536.0)));
+        worst[1] = worst[1].max((found / exact - 1.0).abs());
+    }
+    println!("in integers {:.2}, in floats {:.2e}", worst[0], worst[1]);
+    assert!(worst[0] <= 3.0 && worst[1] <= 3e-6, "{worst:?}");
+    assert_eq!([0, 24 << 16, u32::MAX].map(exp2_fixed), [32768, 0, 0]);
+    assert_eq!([0.0, -126.0, f32::NEG_INFINITY].map(exp2_of_negative), [1.0, 0.0, 0.0]);
+    assert!(exp2_of_negative(f32::NAN).is_nan());
 }
 
 #[test]

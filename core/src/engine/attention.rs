@@ -1,27 +1,29 @@
 //! Attention of some queries (heads that share keys and values, of some tokens) over all positions up
-//! to each token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 64 positions.
+//! to each token's own: one pass with a running softmax (arXiv 1805.02867), in chunks of 128 positions.
 //!
 //! ```text
-//! per chunk:  score[p] = (q · k[p]) / sqrt(head_dim)
-//!             m' = max(m, max score);   a = exp(m - m')        m starts at -∞
-//!             w[p] = exp(score[p] - m')
+//! per chunk:  score[p] = (q · k[p]) · log2(e) / sqrt(head_dim)
+//!             m' = max(m, max score);   a = 2^(m - m')         m starts at -∞
+//!             w[p] = 2^(score[p] - m')
 //!             divisor = divisor · a + Σ w[p];   out = out · a + Σ w[p] · v[p];   m = m'
 //! at the end: out / divisor
 //! ```
 //!
-//! Chunks start at multiples of 64, so a token's result does not depend on how its pass was cut. With
+//! Chunks start at multiples of 128, so a token's result does not depend on how its pass was cut. With
 //! an int8 cache both sums are exact integer dot products: queries have 12 bits and a sign, a
-//! chunk's weights (times the values' scales) 14 bits. In floats the sum over v goes by ascending p.
+//! chunk's weights (times the values' scales) 14 bits, scores 16 bits behind the point. In floats the sum over v goes by ascending p.
+//!
+//! A chunk's scores are a whole number of bands; behind the last position they are -∞, so their weights 0.
 
 use super::cache::{Head, Int8};
 use crate::format::BAND_ROWS;
-use crate::kernel::elementwise::Strided;
+use crate::kernel::elementwise::{Scores, Softmax, Strided};
 use crate::kernel::{Kernel, Sums};
-use crate::math::{dot, exp, max};
-use crate::plan::Claim;
+use crate::math::{dot, exp2_fixed, exp2_of_negative};
+use crate::plan::{Claim, Parts};
 
 /// Positions per step of the running softmax.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 /// Queries that share a read of keys and values; their scratch lies on the stack, which
 /// microcontrollers have little of. Any number gives the same bits.
@@ -30,10 +32,10 @@ pub(super) const MOST_QUERIES: usize = if cfg!(target_pointer_width = "64") { 8 
 /// The largest magnitude of a 16-bit query: 4095 · 127 · 4096 dimensions fit 31 bits.
 pub(super) const QUERY_LIMIT: f32 = 4095.0;
 
-/// The largest 16-bit weight of a chunk: 16383 · 127 · 64 positions fit 31 bits.
+/// The largest 16-bit weight of a chunk: 16383 · 127 · 128 positions fit 31 bits.
 const WEIGHT_LIMIT: f32 = 16383.0;
 
-/// Bands of values whose sums are on the stack at a time.
+/// Bands of positions of a chunk, and of values whose sums are on the stack at a time.
 const BANDS: usize = CHUNK / BAND_ROWS;
 
 /// Queries that share keys and values, token by token, each with `heads` heads: floats, or (for an
@@ -48,7 +50,7 @@ pub(super) struct Queries<'a> {
     pub(super) wide: &'a [i16],
     /// Per query, what `wide` is multiplied with.
     pub(super) scales: &'a [f32],
-    /// 1 / sqrt(head_dim)
+    /// log2(e) / sqrt(head_dim)
     pub(super) softmax_scale: f32,
     /// The first token's number of positions; each token has one more than the one before.
     pub(super) positions: usize,
@@ -69,6 +71,8 @@ struct Chunk {
     first: usize,
     /// Positions that the last query has there.
     count: usize,
+    /// The bands that hold them.
+    bands: usize,
     /// The first query that has any.
     from: usize,
     /// One past the last.
@@ -84,67 +88,87 @@ impl Chunk {
 }
 
 /// What a chunk is worked on with.
-struct Scratch {
-    /// Scores, then weights, per query.
-    scores: [[f32; CHUNK]; MOST_QUERIES],
-    weights: [i16; MOST_QUERIES * CHUNK],
+#[repr(C)]
+pub(super) struct Scratch {
+    /// A query's scores in floats, then weights.
+    scores: [Sums<f32>; BANDS],
+    /// The weights of all queries, one after another; behind floats, so aligned like them.
+    weights: [Sums<i16>; MOST_QUERIES * BANDS],
+    /// Sums of all queries, then scores in integers.
     sums: [Sums<i32>; MOST_QUERIES * BANDS],
+}
+
+impl Scratch {
+    pub(super) const fn new() -> Self {
+        Self {
+            scores: [[0.0; BAND_ROWS]; BANDS],
+            weights: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
+            sums: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
+        }
+    }
 }
 
 /// A query's running softmax.
 #[derive(Clone, Copy)]
 struct Running {
+    /// The largest score, in floats or in integers.
     max: f32,
+    most: i32,
     divisor: f32,
     /// What the output so far has to be multiplied with.
     shrink: f32,
+    /// What the 16-bit weights are multiplied with.
+    scale: f32,
 }
 
-/// Attention over the positions of `cache` that each query may see.
+impl Running {
+    const START: Self =
+        Self { max: f32::NEG_INFINITY, most: i32::MIN, divisor: 0.0, shrink: 0.0, scale: 0.0 };
+
+    /// Goes on to a chunk up to which `max` is the largest score, and whose weights add up to `sum`.
+    fn go_on(&mut self, max: f32, sum: f32) {
+        self.shrink = exp2_of_negative(self.max - max);
+        self.max = max;
+        self.divisor = self.divisor * self.shrink + sum;
+    }
+
+    /// The same in integers: scores in units of 2⁻¹⁶, weights in units of 2⁻¹⁵.
+    fn go_on_int8(&mut self, softmax: Softmax) {
+        let distance = softmax.max.wrapping_sub(self.most).cast_unsigned();
+        self.shrink = exp2_fixed(distance) as f32 / 32768.0;
+        self.most = softmax.max;
+        self.divisor = self.divisor * self.shrink + softmax.sum as f32;
+        self.scale = softmax.scale;
+    }
+}
+
+/// Attention over the positions of `cache` that each query may see, added to the output, which is 0.
 pub(super) fn attend(
     kernel: &Kernel,
-    queries: Queries<'_>,
+    queries: &Queries<'_>,
     cache: Head<'_>,
     mut output: Output<'_, '_>,
+    scratch: &mut Scratch,
 ) {
     let tokens = output.tokens;
     let end = (tokens * queries.heads).min(MOST_QUERIES);
-    let mut scratch = Scratch {
-        scores: [[0.0; CHUNK]; MOST_QUERIES],
-        weights: [0; MOST_QUERIES * CHUNK],
-        sums: [Sums::default(); MOST_QUERIES * BANDS],
-    };
-    let start = Running { max: f32::NEG_INFINITY, divisor: 0.0, shrink: 0.0 };
-    let mut running = [start; MOST_QUERIES];
-    for index in 0..end {
-        output.query(&queries, index).fill(0.0);
-    }
+    let mut running = [Running::START; MOST_QUERIES];
     let positions = (queries.positions + tokens).saturating_sub(1);
     for first in (0..positions).step_by(CHUNK) {
         // Tokens whose positions end before this chunk have no part in it.
         let from = (first + 1).saturating_sub(queries.positions) * queries.heads;
-        let chunk = Chunk { first, count: CHUNK.min(positions - first), from, end };
-        let largest = fill_scores(kernel, &queries, cache, chunk, &mut scratch);
-        let each = running.iter_mut().zip(&mut scratch.scores).zip(largest);
-        for (index, ((running, scores), largest)) in each.enumerate().take(end).skip(from) {
-            let count = chunk.count_of(&queries, index);
-            let scores = scores.get_mut(..count).unwrap_or_default();
-            let largest = if largest > running.max { largest } else { running.max };
-            running.shrink = exp(running.max - largest);
-            running.max = largest;
-            let sum = (kernel.elementwise.exp_sum)(scores, largest);
-            running.divisor = running.divisor * running.shrink + sum;
-        }
+        let count = CHUNK.min(positions - first);
+        let chunk = Chunk { first, count, bands: count.div_ceil(BAND_ROWS), from, end };
         match cache {
             Head::Int8(int8) => {
-                add_int8(kernel, &queries, int8, chunk, &running, &mut scratch, &mut output);
+                add_int8(kernel, queries, int8, chunk, &mut running, scratch, &mut output);
             }
-            _ => add_floats(&queries, cache, chunk, &running, &scratch, &mut output),
+            _ => add_floats(kernel, queries, cache, chunk, &mut running, scratch, &mut output),
         }
     }
     for (index, running) in running.iter().enumerate().take(end) {
         let inverse = 1.0 / running.divisor;
-        output.query(&queries, index).iter_mut().for_each(|out| *out *= inverse);
+        output.query(queries, index).iter_mut().for_each(|out| *out *= inverse);
     }
 }
 
@@ -159,68 +183,41 @@ impl Output<'_, '_> {
     }
 }
 
-/// Computes the chunk's scores; returns the largest of each query.
-fn fill_scores(
+/// A chunk in floats: per query `out = out · shrink + Σ weight · value`.
+fn add_floats(
     kernel: &Kernel,
     queries: &Queries<'_>,
     cache: Head<'_>,
     chunk: Chunk,
+    running: &mut [Running; MOST_QUERIES],
     scratch: &mut Scratch,
-) -> [f32; MOST_QUERIES] {
-    let Chunk { first, count, from, end } = chunk;
-    let len = queries.head_dim.max(1);
-    let mut largest = [f32::NEG_INFINITY; MOST_QUERIES];
-    if let Head::Int8(int8) = cache {
-        let keys = int8.keys(first, count);
-        let wide = queries.wide.get(from * keys.per_band * 4..).unwrap_or_default();
-        (kernel.q8_wide)(keys, wide, end - from, &mut scratch.sums);
-        let key_scales = int8.key_scales.get(first..).unwrap_or_default();
-        let each = largest.iter_mut().zip(&mut scratch.scores).zip(queries.scales);
-        for (index, ((largest, scores), scale)) in each.enumerate().take(end).skip(from) {
-            let sums = scratch.sums.get(index - from..).unwrap_or_default();
-            let sums = Strided { sums, step: end - from };
-            let scores = scores.get_mut(..chunk.count_of(queries, index)).unwrap_or_default();
-            let scale = scale * queries.softmax_scale;
-            *largest = (kernel.elementwise.rescale)(sums, key_scales, scale, scores);
-        }
-        return largest;
-    }
-    let each = queries.floats.chunks_exact(len).zip(&mut scratch.scores).zip(&mut largest);
-    for (index, ((query, scores), largest)) in each.enumerate().take(end).skip(from) {
-        let scores = scores.get_mut(..chunk.count_of(queries, index)).unwrap_or_default();
+    output: &mut Output<'_, '_>,
+) {
+    let (first, len) = (chunk.first, queries.head_dim.max(1));
+    let scores = scratch.scores.get_mut(..chunk.bands).unwrap_or_default();
+    let each = queries.floats.chunks_exact(len).zip(running);
+    for (index, (query, running)) in each.enumerate().take(chunk.end).skip(chunk.from) {
+        let count = chunk.count_of(queries, index);
+        scores.as_flattened_mut().fill(f32::NEG_INFINITY);
+        let each = scores.as_flattened_mut().iter_mut().take(count);
         match cache {
             Head::F32 { keys, .. } => {
-                for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in each.zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot(query, key) * queries.softmax_scale;
                 }
             }
             Head::F16 { keys, .. } => {
-                for (score, key) in scores.iter_mut().zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in each.zip(keys.chunks_exact(len).skip(first)) {
                     *score = dot_f16(query, key) * queries.softmax_scale;
                 }
             }
             Head::Int8(_) => {}
         }
-        *largest = max(scores);
-    }
-    largest
-}
-
-/// `out = out · shrink + Σ weight · value` for each query, in floats.
-fn add_floats(
-    queries: &Queries<'_>,
-    cache: Head<'_>,
-    chunk: Chunk,
-    running: &[Running; MOST_QUERIES],
-    scratch: &Scratch,
-    output: &mut Output<'_, '_>,
-) {
-    let (first, len) = (chunk.first, queries.head_dim.max(1));
-    let each = running.iter().zip(&scratch.scores);
-    for (index, (running, weights)) in each.enumerate().take(chunk.end).skip(chunk.from) {
+        let (max, sum) = (kernel.elementwise.exp_sum)(scores, running.max);
+        running.go_on(max, sum);
         let out = output.query(queries, index);
         out.iter_mut().for_each(|out| *out *= running.shrink);
-        let weights = weights.iter().take(chunk.count_of(queries, index));
+        let weights = scores.as_flattened().iter().take(count);
         match cache {
             Head::F32 { values, .. } => {
                 for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
@@ -244,37 +241,42 @@ fn add_int8(
     queries: &Queries<'_>,
     int8: Int8<'_>,
     chunk: Chunk,
-    running: &[Running; MOST_QUERIES],
+    running: &mut [Running; MOST_QUERIES],
     scratch: &mut Scratch,
     output: &mut Output<'_, '_>,
 ) {
-    let Chunk { first, count, from, end } = chunk;
-    let padded = count.next_multiple_of(4).max(4);
-    let value_scales = int8.value_scales.get(first..).unwrap_or_default();
-    let mut scales = [0.0; MOST_QUERIES];
-    let each = scratch.scores.iter_mut().zip(&mut scales).enumerate().take(end).skip(from);
-    for ((index, (weights, scale)), wide) in each.zip(scratch.weights.chunks_exact_mut(padded)) {
-        let count = chunk.count_of(queries, index);
-        (kernel.elementwise.weigh)(weights.get_mut(..count).unwrap_or_default(), value_scales);
-        // What is beyond the last position counts for nothing, whatever the cache holds there.
-        weights.iter_mut().skip(count).for_each(|weight| *weight = 0.0);
-        let weights = weights.get(..padded).unwrap_or_default();
-        *scale = (kernel.elementwise.quantize_wide)(weights, WEIGHT_LIMIT, wide);
-    }
+    let Chunk { first, count, bands, from, end } = chunk;
     let together = end - from;
-    let wide = scratch.weights.get(..together * padded).unwrap_or_default();
+    let keys = int8.keys(first, count);
+    let wide = queries.wide.get(from * keys.per_band * 4..).unwrap_or_default();
+    (kernel.q8_wide)(keys, wide, together, &mut scratch.sums);
+    let [key_scales, value_scales] = int8.scales(first);
+    let scores = scratch.scores.get_mut(..bands).unwrap_or_default();
+    let each = running.iter_mut().zip(queries.scales).enumerate().take(end).skip(from);
+    for ((index, (running, scale)), wide) in each.zip(Parts::new(&mut scratch.weights, bands)) {
+        let chunk = Scores {
+            sums: scratch.sums.get_mut(index - from..).unwrap_or_default(),
+            step: together,
+            scales: key_scales,
+            scale: scale * (queries.softmax_scale * 65536.0),
+            count: chunk.count_of(queries, index),
+            max: running.most,
+        };
+        let softmax = (kernel.elementwise.softmax)(chunk, value_scales, WEIGHT_LIMIT, scores, wide);
+        running.go_on_int8(softmax);
+    }
+    let wide = scratch.weights.get(..together * bands).unwrap_or_default().as_flattened();
     let len = queries.head_dim;
     for dim in (0..len).step_by(CHUNK) {
         let dims = CHUNK.min(len - dim);
         let sums = scratch.sums.get_mut(..dims.div_ceil(BAND_ROWS) * together);
         let sums = sums.unwrap_or_default();
-        (kernel.q8_wide)(int8.values(dim, first, count), wide, together, sums);
-        let each = running.iter().zip(scales).enumerate().take(end).skip(from);
-        for (index, (running, scale)) in each {
+        (kernel.q8_wide)(int8.values(dim, first, bands), wide, together, sums);
+        for (index, running) in running.iter().enumerate().take(end).skip(from) {
             let out = output.query(queries, index).get_mut(dim..dim + dims).unwrap_or_default();
             let sums = sums.get(index - from..).unwrap_or_default();
             let sums = Strided { sums, step: together };
-            (kernel.elementwise.accumulate)(out, running.shrink, sums, scale);
+            (kernel.elementwise.accumulate)(out, running.shrink, sums, running.scale);
         }
     }
 }

@@ -10,7 +10,7 @@
 
 use super::quantize::quantize_short;
 use crate::format::BAND_ROWS;
-use crate::kernel::{Group, Wide};
+use crate::kernel::{Group, Sums, Wide};
 use crate::plan::{Cutter, KvBuffers, Parts, Shape, part};
 
 /// The keys and values of one head, from position 0 on.
@@ -27,9 +27,9 @@ pub(super) struct Int8<'a> {
     keys: &'a [Group],
     values: &'a [Group],
     /// Scale per key, see [`quantize_short`].
-    pub(super) key_scales: &'a [u16],
+    key_scales: &'a [Sums<u16>],
     /// Scale per value.
-    pub(super) value_scales: &'a [u16],
+    value_scales: &'a [Sums<u16>],
     /// Groups per band of keys, and of values.
     key_groups: usize,
     value_groups: usize,
@@ -45,12 +45,18 @@ impl<'a> Int8<'a> {
         Wide { groups, stride, per_band: stride, ahead: groups.len() }
     }
 
-    /// Dimensions from `dim` on, which is a multiple of 8, of the values of `positions` positions
-    /// from `first` on, a multiple of 4.
-    pub(super) fn values(&self, dim: usize, first: usize, positions: usize) -> Wide<'a> {
+    /// Scales of the keys, and of the values, of the bands of positions from `first` on, a multiple of 8.
+    pub(super) fn scales(&self, first: usize) -> [&'a [Sums<u16>]; 2] {
+        [self.key_scales, self.value_scales]
+            .map(|scales| scales.get(first / BAND_ROWS..).unwrap_or_default())
+    }
+
+    /// Dimensions from `dim` on, which is a multiple of 8, of the values of `bands` bands of
+    /// positions from `first` on, a multiple of 8.
+    pub(super) fn values(&self, dim: usize, first: usize, bands: usize) -> Wide<'a> {
         let stride = self.value_groups;
         let groups = self.values.get(dim / BAND_ROWS * stride + first / 4..);
-        let per_band = positions.div_ceil(4);
+        let per_band = bands * (BAND_ROWS / 4);
         Wide { groups: groups.unwrap_or_default(), stride, per_band, ahead: per_band }
     }
 }
@@ -71,15 +77,15 @@ pub(super) enum HeadMut<'a> {
 pub(super) struct Int8Mut<'a> {
     keys: &'a mut [Group],
     values: &'a mut [Group],
-    key_scales: &'a mut [u16],
-    value_scales: &'a mut [u16],
+    key_scales: &'a mut [Sums<u16>],
+    value_scales: &'a mut [Sums<u16>],
 }
 
 /// The heads of a layer, one after another.
 pub(super) enum Heads<'a> {
     F32 { keys: Parts<'a, f32>, values: Parts<'a, f32> },
     F16 { keys: Parts<'a, u16>, values: Parts<'a, u16> },
-    Int8 { keys: Parts<'a, Group>, values: Parts<'a, Group>, scales: [Parts<'a, u16>; 2] },
+    Int8 { keys: Parts<'a, Group>, values: Parts<'a, Group>, scales: [Parts<'a, Sums<u16>>; 2] },
 }
 
 /// The heads of `layer`.
@@ -107,7 +113,7 @@ pub(super) fn heads<'a>(
             keys: heads(keys, shape, layer, shape.key_groups() * shape.position_bands()),
             values: heads(values, shape, layer, shape.value_groups() * shape.dimension_bands()),
             scales: [key_scales, value_scales]
-                .map(|scales| heads(scales, shape, layer, shape.context)),
+                .map(|scales| heads(scales, shape, layer, shape.position_bands())),
         },
     }
 }
@@ -152,8 +158,9 @@ impl HeadMut<'_> {
                 copy(value, vector(values, position, len), |x| half::f16::from_f32(x).to_bits());
             }
             Self::Int8(Int8Mut { keys, values, key_scales, value_scales }) => {
-                let scales = key_scales.get_mut(position).zip(value_scales.get_mut(position));
-                let Some((key_scale, value_scale)) = scales else { return };
+                let [key_scale, value_scale] = [key_scales, value_scales]
+                    .map(|scales| scales.as_flattened_mut().get_mut(position));
+                let Some((key_scale, value_scale)) = key_scale.zip(value_scale) else { return };
                 *key_scale = quantize_short(key, |dim, q| {
                     put(keys, shape.key_groups(), position, dim, q);
                 });
@@ -198,8 +205,8 @@ pub(super) fn head<'a>(
         KvBuffers::Int8 { keys, values, key_scales, value_scales } => Head::Int8(Int8 {
             keys: part(keys, head, shape.key_groups() * shape.position_bands()),
             values: part(values, head, shape.value_groups() * shape.dimension_bands()),
-            key_scales: part(key_scales, head, shape.context),
-            value_scales: part(value_scales, head, shape.context),
+            key_scales: part(key_scales, head, shape.position_bands()),
+            value_scales: part(value_scales, head, shape.position_bands()),
             key_groups: shape.key_groups(),
             value_groups: shape.value_groups(),
         }),

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::attention::{MOST_QUERIES, Output, QUERY_LIMIT, Queries, attend};
+use super::attention::{MOST_QUERIES, Output, QUERY_LIMIT, Queries, Scratch, attend};
 use super::pass::Context;
 use super::workers::{share, share_items};
 use super::{cache, rope};
@@ -95,9 +95,10 @@ pub(super) fn attend_strips(
     let int8 = matches!(cache, KvBuffers::Int8 { .. });
     let together = if int8 { MOST_QUERIES.checked_div(heads).unwrap_or(1) } else { 1 };
     let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, strips);
-    let softmax_scale = 1.0 / crate::math::sqrt(shape.head_dim as f32);
+    let softmax_scale = core::f32::consts::LOG2_E / crate::math::sqrt(shape.head_dim as f32);
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
     share(cx.workers, || {
+        let mut scratch = Scratch::new();
         while let Some(mut claim) = outputs.claim(1) {
             for strip in claim.strips() {
                 let first = (strip * heads).checked_div(group).unwrap_or(0);
@@ -110,7 +111,7 @@ pub(super) fn attend_strips(
                         ..queries_of(shape, output, queries, (strip, heads), (token, tokens))
                     };
                     let to = Output { claim: &mut claim, strip, row: token, tokens };
-                    attend(cx.kernel, queries, head, to);
+                    attend(cx.kernel, &queries, head, to, &mut scratch);
                 }
             }
         }

@@ -5,14 +5,16 @@
 use core::ops::Range;
 
 use super::workers::{Workers, share};
-use crate::format::encoding::{BAND_ROWS, BLOCK, Band};
+use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 use crate::kernel::{Ints, Kernel, Sums};
 use crate::model::{Matrix, Vector};
-use crate::plan::{Claim, Cutter, Inputs, Strips};
+use crate::plan::{Cutter, Inputs, Strips};
 
-/// Tokens that share one pass over a band's weights: their sums lie on the stack, and are cleared for every
-/// band. The kernels of microcontrollers gain nothing from more than one.
+/// Tokens that share one pass over a band's weights; their sums lie on the stack. The kernels of microcontrollers gain nothing from more than one.
 const TILE: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 8 };
+
+/// Bands whose rows for a single token are on the stack at a time.
+const TOGETHER: usize = 8;
 
 /// Multiply-accumulates that are worth asking for: enough that asking costs nothing beside them, few
 /// enough that threads finish together.
@@ -45,6 +47,10 @@ impl<'a> Input<'a> {
             },
             scales: first(buffers.scales, tokens),
         }
+    }
+
+    fn tokens(&self) -> usize {
+        self.floats.len().checked_div(self.ints.cols).unwrap_or(0)
     }
 }
 
@@ -87,95 +93,126 @@ pub(super) fn linear(
     let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
     let grain = GRAIN.checked_div(per_band).unwrap_or(1).max(1);
     share(workers, || {
-        let mut sums = [Sums::default(); TILE];
         while let Some(mut claim) = strips.claim(grain) {
-            for index in claim.strips() {
-                let to =
-                    Rows { claim: &mut claim, index, bias: bias.map(|b| b.band(index)), store };
-                band(kernel, &matrix.band(index), input, &mut sums, to);
+            let mut indices = claim.strips();
+            let mut bands = matrix.bands_in(indices.clone());
+            if input.tokens() == 1 {
+                let mut rows = claim.whole_row(0);
+                if bias.is_none() && store == Store::Set {
+                    // Whole bands need no detour.
+                    let (whole, rest) = rows.as_chunks_mut();
+                    one(kernel, matrix, bands, input, whole);
+                    bands = bands.skip(whole.len());
+                    indices.start += whole.len();
+                    rows = rest;
+                }
+                let parts = bands.bytes.chunks(bands.len.max(1) * TOGETHER);
+                let rows = rows.chunks_mut(BAND_ROWS * TOGETHER);
+                for ((bytes, rows), first) in parts.zip(rows).zip(indices.step_by(TOGETHER)) {
+                    let mut products = [Sums::default(); TOGETHER];
+                    one(kernel, matrix, Bands { bytes, ..bands }, input, &mut products);
+                    let rows = rows.chunks_mut(BAND_ROWS);
+                    for ((index, values), out) in (first..).zip(&products).zip(rows) {
+                        store.put(*values, bias.map(|bias| bias.band(index)), out);
+                    }
+                }
+            } else {
+                for (index, bytes) in indices.zip(bands.iter()) {
+                    let band = matrix.band_of(bytes);
+                    let bias = bias.map(|bias| bias.band(index));
+                    many(kernel, &band, input, |token, values| {
+                        store.put(values, bias, claim.row(index, token));
+                    });
+                }
             }
         }
     });
 }
 
-/// A band's rows of the output.
-struct Rows<'r, 'c> {
-    claim: &'r mut Claim<'c>,
-    index: usize,
-    bias: Option<Sums<f32>>,
-    store: Store,
-}
-
-impl Rows<'_, '_> {
-    fn put(&mut self, token: usize, mut values: Sums<f32>) {
-        for (value, bias) in values.iter_mut().zip(self.bias.iter().flatten()) {
-            *value += bias;
+impl Store {
+    /// Puts a token's products with a band's rows, or with as many as there are, where they belong.
+    #[inline(always)]
+    fn put(self, mut values: Sums<f32>, bias: Option<Sums<f32>>, out: &mut [f32]) {
+        if let Some(bias) = bias {
+            values.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
         }
-        let out = self.claim.row(self.index, token);
         // All bands but perhaps the last: no loop.
         if let Ok(out) = <&mut Sums<f32>>::try_from(&mut *out) {
-            match self.store {
-                Store::Set => *out = values,
-                Store::Add => out.iter_mut().zip(values).for_each(|(out, value)| *out += value),
+            match self {
+                Self::Set => *out = values,
+                Self::Add => out.iter_mut().zip(values).for_each(|(out, value)| *out += value),
             }
             return;
         }
         for (out, value) in out.iter_mut().zip(values) {
-            match self.store {
-                Store::Set => *out = value,
-                Store::Add => *out += value,
+            match self {
+                Self::Set => *out = value,
+                Self::Add => *out += value,
             }
-        }
-    }
-
-    /// Tokens from `first` on: the float edge of an integer dot product, one multiply per row.
-    fn rescale(&mut self, first: usize, sums: &[Sums<i32>], rows: &Sums<f32>, tokens: &[f32]) {
-        for (token, (sums, scale)) in (first..).zip(sums.iter().zip(tokens)) {
-            let mut values = [0.0; BAND_ROWS];
-            for ((value, sum), row) in values.iter_mut().zip(sums).zip(rows) {
-                *value = *sum as f32 * (row * scale);
-            }
-            self.put(token, values);
         }
     }
 }
 
-/// Computes a band's rows for all tokens; `sums` is scratch.
-fn band(
+/// The float edge of an integer dot product: one multiply per row.
+#[inline(always)]
+fn rescale(sums: &Sums<i32>, rows: &Sums<f32>, token: f32) -> Sums<f32> {
+    let mut values = [0.0; BAND_ROWS];
+    for ((value, sum), row) in values.iter_mut().zip(sums).zip(rows) {
+        *value = *sum as f32 * (row * token);
+    }
+    values
+}
+
+/// The rows of some bands of `matrix` for one token.
+fn one(
     kernel: &Kernel,
-    band: &Band<'_>,
+    matrix: &Matrix<'_>,
+    bands: Bands<'_>,
     input: Input<'_>,
-    sums: &mut [Sums<i32>; TILE],
-    mut to: Rows<'_, '_>,
+    out: &mut [Sums<f32>],
 ) {
+    let scale = input.scales.first().copied().unwrap_or(0.0);
+    match matrix.encoding() {
+        Encoding::Q8 => (kernel.gemv_q8)(bands, &input.ints, scale, out),
+        Encoding::Q4 => (kernel.gemv_q4)(bands, &input.ints, scale, out),
+        _ => {
+            for (bytes, out) in bands.iter().zip(out) {
+                let Band::F32(band) = matrix.band_of(bytes) else { return };
+                (kernel.f32)(band.columns, input.floats, core::slice::from_mut(out));
+            }
+        }
+    }
+}
+
+/// A band's rows for all tokens, a tile at a time, to `put` with the token's index.
+fn many(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut put: impl FnMut(usize, Sums<f32>)) {
     let mut ints = input.ints;
-    let tiles = input.scales.chunks(TILE).enumerate();
-    match band {
+    let rows = match band {
         Band::F32(band) => {
             let cols = input.ints.cols.max(1);
             for (tile, x) in input.floats.chunks((cols * TILE).max(1)).enumerate() {
                 let mut sums = [Sums::default(); TILE];
                 (kernel.f32)(band.columns, x, &mut sums);
                 for (t, sums) in sums.into_iter().take(x.len() / cols).enumerate() {
-                    to.put(tile * TILE + t, sums);
+                    put(tile * TILE + t, sums);
                 }
             }
+            return;
         }
-        Band::Q8(band) => {
-            for (tile, scales) in tiles {
-                let (x, rest) = ints.split(scales.len());
-                (kernel.q8)(band.groups, x, sums);
-                to.rescale(tile * TILE, sums, &band.scales, scales);
-                ints = rest;
-            }
+        Band::Q8(band) => &band.scales,
+        Band::Q4(band) => &band.scales,
+    };
+    let mut sums = [Sums::default(); TILE];
+    for (tile, scales) in input.scales.chunks(TILE).enumerate() {
+        let (x, rest) = ints.split(scales.len());
+        ints = rest;
+        match band {
+            Band::Q8(band) => (kernel.q8)(band.groups, x, &mut sums),
+            Band::Q4(band) => (kernel.q4)(band.groups, band.pairs, x, &mut sums),
+            Band::F32(_) => {}
         }
-        Band::Q4(band) => {
-            for (tile, scales) in tiles {
-                let (x, rest) = ints.split(scales.len());
-                (kernel.q4)(band.groups, band.pairs, x, sums);
-                to.rescale(tile * TILE, sums, &band.scales, scales);
-                ints = rest;
-            }
+        for (token, (sums, scale)) in (tile * TILE..).zip(sums.iter().zip(scales)) {
+            put(token, rescale(sums, rows, *scale));
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn quantize_short(x: &[f32], mut put: impl FnMut(usize, i8)) -> u16 {
         (scale, inverse) = (0, 0.0);
     }
     for (index, x) in x.iter().enumerate() {
-        put(index, nearest(x * inverse).clamp(-127, 127) as i8);
+        put(index, nearest(x * inverse) as i8);
     }
     scale
 }

@@ -299,7 +299,7 @@ impl Entry {
     }
 }
 
-/// The tensor at that place of the table, with its layer: [`place`] turned around. O(roles).
+/// The tensor at that place of the table, with its layer: [`Places`] turned around. O(roles).
 pub fn at(recipe: &Recipe, place: usize) -> Option<(Role, u32)> {
     let count = |roles: &[Role]| roles.iter().filter(|role| role.is_in(recipe)).count();
     let nth = |roles: &[Role], n| roles.iter().filter(|role| role.is_in(recipe)).nth(n).copied();
@@ -321,22 +321,52 @@ pub fn expected(recipe: &Recipe) -> impl Iterator<Item = (Role, u32)> + use<> {
     (0..).map_while(move |index| at(&recipe, index))
 }
 
-/// The index of a tensor in the table, [`expected`] turned around; `None` where there is no such.
-pub fn place(recipe: &Recipe, role: Role, layer: u32) -> Option<usize> {
-    let count = |roles: &[Role]| roles.iter().filter(|role| role.is_in(recipe)).count();
-    let within = |roles: &[Role]| {
-        roles.iter().filter(|role| role.is_in(recipe)).position(|&other| other == role)
-    };
-    if let Some(place) = within(&Role::FIRST) {
-        return Some(place);
+/// Where the tensors of a model of one recipe stand in the table: [`expected`] turned around.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    layers: usize,
+    /// Tensors before the layers, and of each layer.
+    first: usize,
+    per_layer: usize,
+    /// Per role, how many are before it among those before, in or behind the layers; none where there is no
+    /// such tensor.
+    within: [Option<u8>; ROLES],
+}
+
+/// How many roles there are. Their discriminants are in file order.
+const ROLES: usize = Role::FIRST.len() + Role::LAYER.len() + Role::LAST.len();
+
+impl Places {
+    /// The places for a recipe.
+    pub fn new(recipe: &Recipe) -> Self {
+        let mut within = [None; ROLES];
+        let mut all = within.iter_mut();
+        let mut count = |roles: &[Role]| {
+            let mut count = 0u8;
+            for (role, place) in roles.iter().zip(&mut all) {
+                if role.is_in(recipe) {
+                    *place = Some(count);
+                    count = count.saturating_add(1);
+                }
+            }
+            usize::from(count)
+        };
+        let (first, per_layer, _) = (count(&Role::FIRST), count(&Role::LAYER), count(&Role::LAST));
+        let layers = usize::try_from(recipe.layers).unwrap_or(usize::MAX);
+        Self { layers, first, per_layer, within }
     }
-    let (place, layers) = match within(&Role::LAYER) {
-        Some(place) if layer < recipe.layers => (place, layer),
-        Some(_) => return None,
-        None => (within(&Role::LAST)?, recipe.layers),
-    };
-    let before = usize::try_from(layers).ok()?.checked_mul(count(&Role::LAYER))?;
-    before.checked_add(place)?.checked_add(count(&Role::FIRST))
+
+    /// The index of a tensor in the table; `None` where there is no such.
+    pub fn of(&self, role: Role, layer: u32) -> Option<usize> {
+        let index = role as usize;
+        let within = usize::from((*self.within.get(index)?)?);
+        let Some(index) = index.checked_sub(Role::FIRST.len()) else { return Some(within) };
+        let layers = match index < Role::LAYER.len() {
+            true => usize::try_from(layer).ok().filter(|&layer| layer < self.layers)?,
+            false => self.layers,
+        };
+        layers.checked_mul(self.per_layer)?.checked_add(within)?.checked_add(self.first)
+    }
 }
 
 #[cfg(test)]
@@ -362,16 +392,17 @@ mod tests {
             let first = Role::FIRST.map(|role| (role, 0)).into_iter();
             let all = first.chain(layers).chain(Role::LAST.map(|role| (role, 0))).filter(has);
             assert!(all.clone().eq(expected(&recipe)));
+            let places = Places::new(&recipe);
             for (index, (role, layer)) in all.enumerate() {
-                assert_eq!(place(&recipe, role, layer), Some(index), "{role:?} {layer}");
+                assert_eq!(places.of(role, layer), Some(index), "{role:?} {layer}");
                 assert_eq!(at(&recipe, index), Some((role, layer)));
             }
-            assert_eq!(place(&recipe, Role::Query, 3), None);
+            assert_eq!(places.of(Role::Query, 3), None);
             assert_eq!(at(&recipe, expected(&recipe).count()), None);
             assert_eq!(at(&recipe, usize::MAX), None);
             let all = Role::FIRST.into_iter().chain(Role::LAYER).chain(Role::LAST);
             for role in all.filter(|role| !role.is_in(&recipe)) {
-                assert_eq!(place(&recipe, role, 0), None, "{role:?}");
+                assert_eq!(places.of(role, 0), None, "{role:?}");
             }
         }
     }

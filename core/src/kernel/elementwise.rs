@@ -9,7 +9,7 @@ use super::Sums;
 use crate::format::encoding::{BAND_ROWS, BLOCK};
 use crate::format::recipe::Activation;
 use crate::math::{
-    self, LANES, exp_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
+    self, LANES, exp2_fixed, exp2_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
 };
 
 /// Little-endian floats of the file.
@@ -34,15 +34,53 @@ pub struct Elementwise {
         fn(x: &[f32], gain: Floats<'_>, bias: Floats<'_>, epsilon: f32, out: &mut [f32]),
     /// `out = f(gate) · up`, or `out = f(up)` without a gate.
     pub activate: Activate,
-    /// `x = exp(x - max)` for x ≤ max, see [`math::exp_of_negative`]; returns the sum, by lanes.
-    pub exp_sum: fn(x: &mut [f32], max: f32) -> f32,
-    /// `out[8·i + r] = sums[i · step][r] · (scales[8·i + r] · scale)`, the scales the upper halves of
-    /// floats; returns the largest.
-    pub rescale: fn(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32,
-    /// `x = x · scales`, the scales as above.
-    pub weigh: fn(x: &mut [f32], scales: &[u16]),
+    /// `x = 2^(x - m)`, m the largest of x and `max`, see [`math::exp2_of_negative`]; returns m and the
+    /// sum, by lanes.
+    pub exp_sum: fn(x: &mut [Sums<f32>], max: f32) -> (f32, f32),
+    /// A chunk of attention through a softmax, in integers: makes scores of [`Scores`], and weights of them, each
+    /// a power of two ([`math::exp2_fixed`]) of the distance to the largest score. The weights, times the upper
+    /// halves of floats, go to `x` and, by [`Self::quantize_wide`], to `q`.
+    pub softmax: SoftmaxStep,
     /// `out[8·i + r] = out[8·i + r] · shrink + sums[i · step][r] · scale`.
     pub accumulate: fn(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32),
+}
+
+/// See [`Elementwise::softmax`].
+pub type SoftmaxStep = fn(
+    scores: Scores<'_>,
+    scales: &[Sums<u16>],
+    limit: f32,
+    x: &mut [Sums<f32>],
+    q: &mut [Sums<i16>],
+) -> Softmax;
+
+/// Scores of positions in units of 2⁻¹⁶: `sums[i · step][r] · (scales[i][r] · scale)`, the scales the upper
+/// halves of floats; from position `count` on the least number.
+#[derive(Debug)]
+pub struct Scores<'a> {
+    /// Of integers; scores and weights take their place.
+    pub sums: &'a mut [Sums<i32>],
+    /// As in [`Strided`].
+    pub step: usize,
+    /// Per position.
+    pub scales: &'a [Sums<u16>],
+    /// For all positions.
+    pub scale: f32,
+    /// Positions that count.
+    pub count: usize,
+    /// The largest score of the positions before.
+    pub max: i32,
+}
+
+/// What comes out of a softmax beside its weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax {
+    /// The largest score so far.
+    pub max: i32,
+    /// The weights' sum, before they are multiplied with scales.
+    pub sum: i32,
+    /// What the 16-bit weights are multiplied with.
+    pub scale: f32,
 }
 
 /// Every `step`th of some bands' sums.
@@ -76,8 +114,7 @@ impl Elementwise {
         layer_norm,
         activate,
         exp_sum,
-        rescale,
-        weigh,
+        softmax,
         accumulate,
     };
 }
@@ -172,54 +209,61 @@ fn activate_by(f: impl Fn(f32) -> f32, gate: Option<&[f32]>, up: &[f32], out: &m
 
 /// See [`Elementwise::exp_sum`].
 #[inline(always)]
-pub(super) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
+pub(super) fn exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32) {
+    let larger = |max: f32, x: f32| if x > max { x } else { max };
+    let mut lanes = [max; LANES];
+    for x in &*x {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *lane = larger(*lane, *x);
+        }
+    }
+    let max = lanes.into_iter().fold(max, larger);
     let mut lanes = [0.0; LANES];
-    let (chunks, rest) = x.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *x = exp_of_negative(*x - max);
+    for x in x {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *x = exp2_of_negative(*x - max);
             *lane += *x;
         }
     }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
-        *x = exp_of_negative(*x - max);
-        *lane += *x;
-    }
-    sum_lanes(lanes)
+    (max, sum_lanes(lanes))
 }
 
-/// See [`Elementwise::rescale`].
+/// See [`Elementwise::softmax`].
 #[inline(always)]
-pub(super) fn rescale(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32 {
-    let larger = |max: f32, x: f32| if x > max { x } else { max };
-    let mut lanes = [f32::NEG_INFINITY; BAND_ROWS];
-    let mut sums = sums.iter();
-    let (bands, rest) = out.as_chunks_mut::<BAND_ROWS>();
-    let (scales, rest_scales) =
-        scales.split_at_checked(bands.len() * BAND_ROWS).unwrap_or_default();
-    for ((out, scales), sums) in
-        bands.iter_mut().zip(scales.as_chunks::<BAND_ROWS>().0).zip(&mut sums)
+pub(super) fn softmax(
+    scores: Scores<'_>,
+    scales: &[Sums<u16>],
+    limit: f32,
+    x: &mut [Sums<f32>],
+    q: &mut [Sums<i16>],
+) -> Softmax {
+    let Scores { sums, step, scales: keys, scale, count, max } = scores;
+    let mut lanes = [max; LANES];
+    let (step, most) = (step.max(1), x.len());
+    for (first, (sums, keys)) in
+        (0..).step_by(BAND_ROWS).zip(sums.iter_mut().step_by(step).take(most).zip(keys))
     {
-        for (((out, sum), key), lane) in out.iter_mut().zip(sums).zip(scales).zip(&mut lanes) {
-            *out = *sum as f32 * (long(*key) * scale);
-            *lane = larger(*lane, *out);
+        for (sum, key) in sums.iter_mut().zip(keys) {
+            *sum = (*sum as f32 * (long(*key) * scale)) as i32;
+        }
+        if count < first + BAND_ROWS {
+            sums.iter_mut().skip(count.saturating_sub(first)).for_each(|sum| *sum = i32::MIN);
+        }
+        for (lane, sum) in lanes.iter_mut().zip(&*sums) {
+            *lane = (*lane).max(*sum);
         }
     }
-    let mut largest = lanes.into_iter().fold(f32::NEG_INFINITY, larger);
-    for ((out, sum), key) in rest.iter_mut().zip(sums.next().into_iter().flatten()).zip(rest_scales)
-    {
-        *out = *sum as f32 * (long(*key) * scale);
-        largest = larger(largest, *out);
+    let max = lanes.into_iter().fold(max, i32::max);
+    let mut lanes = [0; LANES];
+    for ((x, sums), scales) in x.iter_mut().zip(sums.iter_mut().step_by(step)).zip(scales) {
+        for (((x, sum), scale), lane) in x.iter_mut().zip(sums).zip(scales).zip(&mut lanes) {
+            *sum = exp2_fixed(max.wrapping_sub(*sum).cast_unsigned());
+            *lane += *sum;
+            *x = *sum as f32 * long(*scale);
+        }
     }
-    largest
-}
-
-/// See [`Elementwise::weigh`].
-#[inline(always)]
-pub(super) fn weigh(x: &mut [f32], scales: &[u16]) {
-    for (x, scale) in x.iter_mut().zip(scales) {
-        *x *= long(*scale);
-    }
+    let scale = quantize_wide(x.as_flattened(), limit, q.as_flattened_mut());
+    Softmax { max, sum: lanes.iter().sum(), scale }
 }
 
 /// See [`Elementwise::accumulate`].

@@ -11,6 +11,7 @@ mod aarch64;
 #[cfg(any(acorn_dsp, acorn_mve))]
 mod arm;
 pub mod elementwise;
+mod gemv;
 pub mod scalar;
 #[cfg(any(
     target_arch = "x86_64",
@@ -25,7 +26,7 @@ mod word;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-pub use crate::format::encoding::Group;
+pub use crate::format::encoding::{Bands, Group};
 use crate::format::{BAND_ROWS, BLOCK};
 use elementwise::Elementwise;
 
@@ -86,6 +87,10 @@ pub type DotQ8 = fn(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]);
 /// row's scale.
 pub type DotQ4 = fn(groups: &[Group], pairs: &[[u8; 16]], x: Ints<'_>, sums: &mut [Sums<i32>]);
 
+/// A matrix times one token's activations: `out[b][r] = sum · (scale of row r of band b · scale)`, the sums
+/// as above; as many bands as `out` has.
+pub type Gemv = fn(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]);
+
 /// int8 weights in several bands without scales between them: keys and values in the cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Wide<'a> {
@@ -122,6 +127,10 @@ pub struct Kernel {
     pub q8: DotQ8,
     /// For q4 bands.
     pub q4: DotQ4,
+    /// For q8 bands and one token.
+    pub gemv_q8: Gemv,
+    /// For q4 bands and one token.
+    pub gemv_q4: Gemv,
     /// For keys and values in the int8 cache.
     pub q8_wide: DotQ8Wide,
     /// What is not a dot product.

@@ -8,12 +8,20 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::elementwise::Elementwise;
-use super::{Group, Ints, Kernel, Sums, Wide};
+use super::{Group, Ints, Kernel, Sums, Wide, gemv};
 use crate::format::encoding::{BAND_ROWS, BLOCK, q4};
 
 /// The scalar kernel.
-pub static KERNEL: Kernel =
-    Kernel { name: "scalar", f32, q8, q4, q8_wide, elementwise: Elementwise::PORTABLE };
+pub static KERNEL: Kernel = Kernel {
+    name: "scalar",
+    f32,
+    q8,
+    q4,
+    gemv_q8: |bands, x, scale, out| gemv::q8(q8, bands, x, scale, out),
+    gemv_q4: |bands, x, scale, out| gemv::q4(q4, bands, x, scale, out),
+    q8_wide,
+    elementwise: Elementwise::PORTABLE,
+};
 
 fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
     for (x, sums) in x.chunks_exact(columns.len().max(1)).zip(sums) {

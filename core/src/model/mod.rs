@@ -26,6 +26,7 @@ pub struct Model<'a> {
     recipe: Recipe,
     sections: Sections<'a>,
     entries: &'a [[u8; tensor_table::ENTRY_LEN]],
+    places: tensor_table::Places,
     weights: &'a [u8],
     quantized: bool,
     tokenizer: Option<Tokenizer<'a>>,
@@ -80,6 +81,7 @@ impl<'a> Model<'a> {
             recipe,
             sections,
             entries,
+            places: tensor_table::Places::new(&recipe),
             weights: weights.bytes,
             quantized,
             tokenizer,
@@ -184,8 +186,7 @@ impl<'a> Model<'a> {
     }
 
     fn tensor(&self, role: Role, layer: u32) -> Tensor<'a> {
-        let raw = tensor_table::place(&self.recipe, role, layer)
-            .and_then(|index| self.entries.get(index));
+        let raw = self.places.of(role, layer).and_then(|index| self.entries.get(index));
         self.tensor_of(role, layer, raw.unwrap_or(&[0; tensor_table::ENTRY_LEN]))
     }
 

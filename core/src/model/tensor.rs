@@ -1,7 +1,9 @@
 //! Views of tensors: a matrix as bands, a vector as numbers.
 
+use core::ops::Range;
+
 use super::Tensor;
-use crate::format::encoding::{self, BAND_ROWS, Band, Encoding};
+use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 
 /// A matrix [rows, cols] in bands.
 #[derive(Clone, Copy, Debug)]
@@ -15,13 +17,14 @@ pub struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     pub(super) fn new(tensor: &Tensor<'a>) -> Self {
-        let size =
-            |size: Option<u64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        let size = |size: u32| usize::try_from(size).unwrap_or(0);
+        let rows = size(tensor.rows);
         Self {
             encoding: tensor.encoding,
-            rows: size(Some(tensor.rows.into())),
-            padded_cols: size(encoding::padded_cols(tensor.cols)),
-            band_len: size(tensor.encoding.band_len(tensor.cols)),
+            rows,
+            padded_cols: size(tensor.cols).checked_next_multiple_of(BLOCK).unwrap_or(0),
+            // The parser has compared the bytes with their number of bands.
+            band_len: tensor.bytes.len().checked_div(rows.div_ceil(BAND_ROWS)).unwrap_or(0),
             bytes: tensor.bytes,
         }
     }
@@ -36,7 +39,7 @@ impl<'a> Matrix<'a> {
         self.rows
     }
 
-    /// Columns, padded to a multiple of [`encoding::BLOCK`].
+    /// Columns, padded to a multiple of [`BLOCK`].
     pub fn padded_cols(&self) -> usize {
         self.padded_cols
     }
@@ -48,9 +51,19 @@ impl<'a> Matrix<'a> {
 
     /// Band `index`; an empty one past the end.
     pub fn band(&self, index: usize) -> Band<'a> {
-        let start = index.saturating_mul(self.band_len);
-        let bytes = self.bytes.get(start..start.saturating_add(self.band_len));
-        Band::new(self.encoding, self.padded_cols, bytes.unwrap_or_default())
+        self.band_of(self.bands_in(index..index.saturating_add(1)).bytes)
+    }
+
+    /// The band whose bytes these are.
+    pub fn band_of<'b>(&self, bytes: &'b [u8]) -> Band<'b> {
+        Band::new(self.encoding, self.padded_cols, bytes)
+    }
+
+    /// The bands with these indices, in order; none if one of them is past the end.
+    pub fn bands_in(&self, indices: Range<usize>) -> Bands<'a> {
+        let len = self.band_len;
+        let bytes = indices.start.saturating_mul(len)..indices.end.saturating_mul(len);
+        Bands { bytes: self.bytes.get(bytes).unwrap_or_default(), len }
     }
 
     /// Writes row `row` as floats, `out.len()` of them (columns beyond the matrix are left alone).

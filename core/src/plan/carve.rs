@@ -9,7 +9,7 @@ use core::ops::Range;
 #[cfg(target_has_atomic = "ptr")]
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::kernel::Widened;
+use crate::kernel::{Sums, Widened};
 
 /// The arena and every part of it start at multiples of this many bytes: a cache line.
 pub const ALIGNMENT: usize = 64;
@@ -30,6 +30,8 @@ unsafe impl Plain for Widened {}
 unsafe impl Plain for i16 {}
 // SAFETY: as above.
 unsafe impl Plain for u16 {}
+// SAFETY: as above.
+unsafe impl Plain for Sums<u16> {}
 // SAFETY: as above.
 unsafe impl Plain for u32 {}
 // SAFETY: as above.
@@ -268,16 +270,28 @@ impl Claim<'_> {
     /// Strip `index`'s values in row `row`: `width` of them, or fewer in the last strip; none past the
     /// last row, or for a strip that was not claimed.
     pub(crate) fn row(&mut self, index: usize, row: usize) -> &mut [f32] {
+        if self.strips().contains(&index) { self.columns(index..index + 1, row) } else { &mut [] }
+    }
+
+    /// All strips' values in row `row`, which lie side by side; none past the last row.
+    pub(crate) fn whole_row(&mut self, row: usize) -> &mut [f32] {
+        self.columns(self.strips(), row)
+    }
+
+    /// Row `row` of some strips, which were claimed.
+    fn columns(&mut self, claimed: Range<usize>, row: usize) -> &mut [f32] {
         let Strips { values, rows, stride, cols, width, .. } = *self.strips;
-        let start = index.saturating_mul(width);
-        if row >= rows || start >= cols || !self.strips().contains(&index) {
+        // Not beyond the values' number: claimed strips begin before `cols`.
+        let start = claimed.start * width;
+        let end = (start + (claimed.end - claimed.start) * width).min(cols);
+        if row >= rows || start >= end {
             return &mut [];
         }
-        let len = width.min(cols - start);
+        let len = end - start;
         // SAFETY: row < rows and start + len ≤ cols ≤ stride, so the range lies within the
         // rows × stride values that `Strips` borrows exclusively. No other claim has these columns:
-        // the counter gives each index once, strips do not overlap (start = index · width,
-        // len ≤ width), and the borrow of `self` keeps this claim's slices from overlapping.
+        // the counter gives each index once, strips do not overlap (index · width up to the next
+        // index's), and the borrow of `self` keeps this claim's slices from overlapping.
         unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + start), len) }
     }
 }

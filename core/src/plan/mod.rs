@@ -22,7 +22,7 @@ pub(crate) use parts::{Parts, part};
 use crate::error::{EngineError, PlanError};
 use crate::format::Recipe;
 use crate::format::encoding::{BLOCK, Group, padded_cols};
-use crate::kernel::Widened;
+use crate::kernel::{Sums, Widened};
 use crate::model::Model;
 use carve::Counter;
 
@@ -275,16 +275,16 @@ pub(crate) enum KvBuffers<C: Carver> {
         /// Values.
         values: C::Slice<u16>,
     },
-    /// The same in int8, and scales [layers, kv_heads, context] (the high half of an f32).
+    /// The same in int8, and scales [layers, kv_heads, position_bands, 8] (the high half of an f32).
     Int8 {
         /// Keys [layers, kv_heads, position_bands, key_groups].
         keys: C::Slice<Group>,
         /// Values [layers, kv_heads, dimension_bands, value_groups].
         values: C::Slice<Group>,
         /// Scale per key.
-        key_scales: C::Slice<u16>,
+        key_scales: C::Slice<Sums<u16>>,
         /// Scale per value.
-        value_scales: C::Slice<u16>,
+        value_scales: C::Slice<Sums<u16>>,
     },
 }
 
@@ -296,6 +296,7 @@ impl<C: Carver> KvBuffers<C> {
         let heads = product(&[shape.layers, shape.kv_heads])?;
         let keys = product(&[heads, shape.position_bands(), shape.key_groups()]);
         let values = product(&[heads, shape.dimension_bands(), shape.value_groups()]);
+        let scales = product(&[heads, shape.position_bands()]);
         Some(match shape.kv {
             KvKind::F32 => Self::F32 {
                 keys: carver.slice(part, numbers)?,
@@ -308,8 +309,8 @@ impl<C: Carver> KvBuffers<C> {
             KvKind::Int8 => Self::Int8 {
                 keys: carver.slice(part, keys)?,
                 values: carver.slice(part, values)?,
-                key_scales: carver.slice(part, vectors)?,
-                value_scales: carver.slice(part, vectors)?,
+                key_scales: carver.slice(part, scales)?,
+                value_scales: carver.slice(part, scales)?,
             },
         })
     }

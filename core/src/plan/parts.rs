@@ -7,7 +7,7 @@ pub(crate) fn part<T>(all: &[T], index: usize, len: usize) -> &[T] {
     all.get(first..first.saturating_add(len)).unwrap_or_default()
 }
 
-/// The rows, one after another.
+/// The rows, one after another; a rest that is shorter is left out.
 pub(crate) struct Parts<'a, T> {
     rest: &'a mut [T],
     len: usize,

@@ -1,8 +1,8 @@
 //! Random and extreme bands for the integer dot products, and what they must give: the formulas of
 //! `core/FORMAT.md`, read from the bytes as it says.
 
-use acorn_core::format::encoding::{Group, q4::Pair};
-use acorn_core::kernel::{self, Ints, Kernel, Sums, Wide, Widened, available};
+use acorn_core::format::encoding::{Band, Encoding, Group, q4::Pair};
+use acorn_core::kernel::{self, Bands, Ints, Kernel, Sums, Wide, Widened, available, scalar};
 
 use crate::random::{Hash, Random};
 
@@ -19,8 +19,8 @@ const RANDOM: u32 = 2000;
 const TOKENS: usize = 3;
 const BANDS: usize = 4;
 
-/// Bytes of the largest band, with room to move it by up to 15.
-const BAND: usize = 8 * MOST + 16;
+/// Bytes of the largest band and its scales, with room to move it by up to 15.
+const BAND: usize = 8 * MOST + 32;
 
 /// Activations of the largest case, with the same room.
 const ACTIVATIONS: usize = (if MOST > TOKENS * SMALL { MOST } else { TOKENS * SMALL }) + 16;
@@ -130,7 +130,7 @@ impl Buffers {
         let bands = if kind == Kind::Wide { 1 + random.below(BANDS) } else { 1 };
         let stride = groups.div_ceil(bands);
         let groups = if bands > 1 { 1 + random.below(stride) } else { groups };
-        for bytes in self.band[..8 * SMALL + 16].chunks_mut(4) {
+        for bytes in self.band[..8 * SMALL + 32].chunks_mut(4) {
             bytes.copy_from_slice(&random.word().to_le_bytes()[..bytes.len()]);
         }
         for bytes in self.pairs[..SMALL / 4 + 16].chunks_mut(4) {
@@ -226,7 +226,68 @@ impl Buffers {
                 return false;
             }
         }
+        self.check_gemv(case, hash)
+    }
+
+    /// The first token times as many whole bands as lie there, at most 3: the sums, known to be right, by the
+    /// scales of rows and token.
+    fn check_gemv(&self, case: &Case, hash: &mut Hash) -> bool {
+        let (encoding, len) = match case.kind {
+            Kind::Q8 => (Encoding::Q8, 32 * case.groups + 16),
+            Kind::Q4 => (Encoding::Q4, 4 * case.cols + 16 * case.cols.div_ceil(64) + 16),
+            Kind::Wide => return true,
+        };
+        // As many on every board, however much it has room for.
+        let room = 8 * case.cols.max(SMALL) + 32 - case.at;
+        let count = (room / len).min(3);
+        let bands = Bands { bytes: &self.band[case.at..][..count * len], len };
+        let (x, _) = self.activations(case).split(1);
+        let mut expected = [[0.0; 8]; 3];
+        for (bytes, out) in bands.iter().zip(&mut expected) {
+            let mut sums = [Sums::<i32>::default()];
+            let rows = match Band::new(encoding, case.cols, bytes) {
+                Band::Q8(band) => {
+                    (scalar::KERNEL.q8)(band.groups, x, &mut sums);
+                    band.scales
+                }
+                Band::Q4(band) => {
+                    (scalar::KERNEL.q4)(band.groups, band.pairs, x, &mut sums);
+                    band.scales
+                }
+                Band::F32(_) => return false,
+            };
+            for ((out, sum), row) in out.iter_mut().zip(sums[0]).zip(rows) {
+                *out = sum as f32 * (row * 0.37);
+            }
+        }
+        // Random scales may be NaN; which one comes out is not in the contract.
+        let bits = |x: f32| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() };
+        let expected = expected.map(|band| band.map(bits));
+        expected.as_flattened().iter().for_each(|bits| hash.add(*bits));
+        for kernel in available() {
+            let mut found = [[0.0; 8]; 3];
+            let gemv = if case.kind == Kind::Q8 { kernel.gemv_q8 } else { kernel.gemv_q4 };
+            gemv(bands, &x, 0.37, &mut found[..count]);
+            if found.map(|band| band.map(bits)) != expected {
+                let Case { cols, groups, at, x_at, .. } = case;
+                crate::say!(
+                    "FAILED: {}, gemv of {count} bands, {cols} columns, {groups} groups, at {at} and {x_at}: \
+                     {found:?}",
+                    kernel.name
+                );
+                return false;
+            }
+        }
         true
+    }
+
+    fn activations(&self, case: &Case) -> Ints<'_> {
+        let values = &self.x[case.x_at..][..case.tokens * case.cols];
+        let block_sums = &self.block_sums[..case.tokens * case.cols / 32];
+        // A few cases without them.
+        let blocks = if case.groups.is_multiple_of(16) { 0 } else { block_sums.len() };
+        let widened = self.widened.get(..blocks).unwrap_or_default();
+        Ints { cols: case.cols, values, block_sums, widened }
     }
 
     fn groups(&self, case: &Case) -> &[Group] {
@@ -236,12 +297,7 @@ impl Buffers {
 
     fn call(&self, case: &Case, kernel: &Kernel, sums: &mut [Sums<i32>]) {
         let groups = self.groups(case);
-        let values = &self.x[case.x_at..][..case.tokens * case.cols];
-        let block_sums = &self.block_sums[..case.tokens * case.cols / 32];
-        // A few cases without them.
-        let blocks = if case.groups.is_multiple_of(16) { 0 } else { block_sums.len() };
-        let widened = self.widened.get(..blocks).unwrap_or_default();
-        let x = Ints { cols: case.cols, values, block_sums, widened };
+        let x = self.activations(case);
         match case.kind {
             Kind::Q8 => (kernel.q8)(groups, x, sums),
             Kind::Q4 => {

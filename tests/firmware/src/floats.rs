@@ -1,7 +1,7 @@
 //! What is computed in floats: equal, bit for bit, in all kernels and on all processors.
 
 use acorn_core::format::recipe::Activation;
-use acorn_core::kernel::elementwise::Strided;
+use acorn_core::kernel::elementwise::{Scores, Strided};
 use acorn_core::kernel::{Kernel, Sums, available};
 
 use crate::random::{Hash, Random};
@@ -88,20 +88,43 @@ fn case(kernel: &Kernel, seed: u32) -> u64 {
     }
     (e.activate)(Activation::Silu, None, x, &mut out[..len]);
     add(&out);
-    out[..len].copy_from_slice(x);
-    add(&[(e.exp_sum)(&mut out[..len], 2.0)]);
-    add(&out);
     let mut bands = [Sums::<i32>::default(); MOST / 8];
     for (band, ints) in bands.iter_mut().zip(ints.as_chunks::<8>().0) {
         *band = ints.map(|x| i32::from(x) * 1001);
     }
     let strided = Strided { sums: &bands, step: 1 };
-    add(&[(e.rescale)(strided, &halves, 0.37, &mut out[..len])]);
-    add(&out);
     (e.accumulate)(&mut out[..len], 0.7, strided, 0.01);
     add(&out);
-    (e.weigh)(&mut out[..len], &halves);
-    add(&out);
+    // A chunk of attention: scores, their softmax, the weights of values.
+    let count = len / 8;
+    let (halves, _) = halves.as_chunks::<8>();
+    let max = if seed.is_multiple_of(2) { f32::NEG_INFINITY } else { 2.0 };
+    let mut x_bands = [Sums::<f32>::default(); MOST / 8];
+    let weights = &mut x_bands[..count];
+    weights.as_flattened_mut().copy_from_slice(&x[..count * 8]);
+    let (max, sum) = (e.exp_sum)(weights, max);
+    add(&[max, sum]);
+    add(weights.as_flattened());
+    // Any scale of keys, values' scales that are not negative in most cases.
+    let last = random.below(8);
+    let scores = Scores {
+        sums: &mut bands,
+        step: 1,
+        scales: halves,
+        scale: 37.0,
+        count: count * 8 - last,
+        max: if seed.is_multiple_of(2) { i32::MIN } else { 1 << 16 },
+    };
+    let mut values = [Sums::<u16>::default(); MOST / 8];
+    for (value, half) in values.as_flattened_mut().iter_mut().zip(halves.as_flattened()) {
+        *value = if seed.is_multiple_of(5) { *half } else { half & 0x3FFF };
+    }
+    let mut q = [Sums::<i16>::default(); MOST / 8];
+    let softmax = (e.softmax)(scores, &values[..count], 16383.0, weights, &mut q[..count]);
+    add(&[softmax.max as f32, softmax.sum as f32, softmax.scale]);
+    bands.as_flattened().iter().for_each(|&sum| add(&[sum as f32]));
+    add(weights.as_flattened());
+    q.as_flattened().iter().for_each(|&q| add(&[q.into()]));
     let columns = MOST / 8;
     let bytes = gain.as_flattened().as_chunks::<32>().0;
     let mut dots = [Sums::<f32>::default(); 1];

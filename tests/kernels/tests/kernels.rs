@@ -3,8 +3,8 @@
 
 use acorn_core::format::encoding::{Band, Encoding, f32 as f32_band, q4, q8};
 use acorn_core::format::recipe::Activation;
-use acorn_core::kernel::elementwise::Strided;
-use acorn_core::kernel::{Ints, Kernel, Sums, Wide, available, scalar};
+use acorn_core::kernel::elementwise::{Scores, Strided};
+use acorn_core::kernel::{Bands, Ints, Kernel, Sums, Wide, available, scalar};
 use acorn_kernel_tests::Guarded;
 use acorn_kernel_tests::naive::{self, Weights};
 use proptest::prelude::*;
@@ -181,6 +181,58 @@ proptest! {
         check(Encoding::Q4, &weights, &x, tokens);
     }
 
+    /// A matrix times a vector: the exact sums, multiplied with the scales of the band's row and the token.
+    #[test]
+    fn gemv_multiplies_sums_with_scales(
+        quarter in any::<bool>(),
+        blocks in 1usize..=6,
+        short in 0usize..8,
+        bands in 1usize..=11,
+        scale in 1e-3f32..1.0,
+        bytes in proptest::collection::vec(any::<u8>(), 11 * (8 * 192 + 16)),
+        x in proptest::collection::vec(-127i8..=127, 192),
+    ) {
+        let (cols, encoding) =
+            (blocks * 32, if quarter { Encoding::Q4 } else { Encoding::Q8 });
+        let stored = if quarter { cols } else { cols - short * 4 };
+        let len = encoding.band_len(stored as u32).expect("a size") as usize;
+        let mut bytes = bytes[..bands * len].to_vec();
+        if !quarter {
+            bytes.iter_mut().filter(|byte| **byte == 0x80).for_each(|byte| *byte = 0);
+        }
+        // Scales near 1, so that none is NaN.
+        for band in bytes.chunks_mut(len) {
+            band[len - 16..].as_chunks_mut::<2>().0.iter_mut().for_each(|scale| scale[1] = 0x3F);
+        }
+        let x: Vec<i8> = (0..cols).map(|k| if k < stored { x[k] } else { 0 }).collect();
+        let block_sums: Vec<i16> =
+            x.chunks(32).map(|block| block.iter().map(|&x| i16::from(x)).sum()).collect();
+        let (bytes, x) = (Guarded::new(&bytes), Guarded::new(&x));
+        let ints = Ints { cols, values: x.get(), block_sums: &block_sums, widened: &[] };
+        let mut expected = Vec::new();
+        for bytes in bytes.get().chunks(len) {
+            let mut sums = [Sums::<i32>::default()];
+            let rows = match Band::new(encoding, cols, bytes) {
+                Band::Q8(band) => {
+                    (scalar::KERNEL.q8)(band.groups, ints, &mut sums);
+                    band.scales
+                }
+                Band::Q4(band) => {
+                    (scalar::KERNEL.q4)(band.groups, band.pairs, ints, &mut sums);
+                    band.scales
+                }
+                Band::F32(_) => unreachable!(),
+            };
+            expected.extend(sums[0].iter().zip(rows).map(|(sum, row)| *sum as f32 * (row * scale)));
+        }
+        for kernel in kernels() {
+            let gemv = if quarter { kernel.gemv_q4 } else { kernel.gemv_q8 };
+            let mut out = vec![[0.0; 8]; bands];
+            gemv(Bands { bytes: bytes.get(), len }, &ints, scale, &mut out);
+            prop_assert_eq!(bits(out.as_flattened()), bits(&expected), "{}", kernel.name);
+        }
+    }
+
     /// Several bands, of which only some columns count, as the KV cache has them.
     #[test]
     fn q8_wide_is_exact(
@@ -236,9 +288,6 @@ proptest! {
             let mut scales = vec![(e.quantize)(&x[..cols], &mut ints, &mut sums)];
             scales.push((e.quantize_wide)(&x, limit, &mut wide));
             let mut values = x.clone();
-            let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            scales.push((e.exp_sum)(&mut values, most));
-            out.extend(bits(&values));
             (e.rms_norm)(&x, &gain, 1e-5, &mut values);
             out.extend(bits(&values));
             (e.layer_norm)(&x, &gain, &gain[1..], 1e-5, &mut values);
@@ -247,10 +296,27 @@ proptest! {
             let strided = Strided { sums: &bands, step: 2 };
             let halves: Vec<u16> = y.iter().map(|y| (y.to_bits() >> 16) as u16).collect();
             let half = x.len() / 2;
-            scales.push((e.rescale)(strided, &halves, 0.37, &mut values[..half]));
-            out.extend(bits(&values));
-            (e.weigh)(&mut values, &halves);
-            out.extend(bits(&values));
+            let mut scores = x.as_chunks::<8>().0.to_vec();
+            let (max, sum) = (e.exp_sum)(&mut scores, limit - 4095.0);
+            scales.extend([max, sum]);
+            out.extend(bits(scores.as_flattened()));
+            let halves = halves.as_chunks::<8>().0;
+            let mut weights = vec![[1i16; 8]; scores.len()];
+            let mut ints_of = bands.clone();
+            let chunk = Scores {
+                sums: &mut ints_of,
+                step: 2,
+                scales: halves,
+                scale: 3700.0,
+                count: half - 5,
+                max: if limit > 5000.0 { i32::MIN } else { 100_000 },
+            };
+            let (scores, weights) = (&mut scores[..half / 8], &mut weights[..half / 8]);
+            let softmax = (e.softmax)(chunk, &halves[1..], limit, scores, weights);
+            scales.extend([softmax.max as f32, softmax.sum as f32, softmax.scale]);
+            wide.extend(ints_of.as_flattened().iter().flat_map(|&x| [x as i16, (x >> 16) as i16]));
+            out.extend(bits(scores.as_flattened()));
+            wide.extend(weights.as_flattened());
             (e.accumulate)(&mut values[..half], 0.7, strided, 0.21);
             out.extend(bits(&values));
             for f in Activation::ALL {

@@ -106,6 +106,33 @@ pub fn padded_cols(cols: u32) -> Option<u64> {
     size::round_up(cols.into(), 32)
 }
 
+/// Some bands of a matrix, one behind another.
+#[derive(Clone, Copy, Debug)]
+pub struct Bands<'a> {
+    /// Their bytes.
+    pub bytes: &'a [u8],
+    /// Bytes of a band.
+    pub len: usize,
+}
+
+impl<'a> Bands<'a> {
+    /// All but the first `count`.
+    pub fn skip(self, count: usize) -> Self {
+        let bytes = self.bytes.get(count.saturating_mul(self.len)..).unwrap_or_default();
+        Self { bytes, ..self }
+    }
+
+    /// Band by band.
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.bytes;
+        core::iter::from_fn(move || {
+            let (band, behind) = rest.split_at_checked(self.len)?;
+            rest = behind;
+            Some(band)
+        })
+    }
+}
+
 /// One band of a matrix, as a kernel takes it.
 #[derive(Clone, Copy, Debug)]
 pub enum Band<'a> {

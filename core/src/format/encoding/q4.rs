@@ -58,7 +58,7 @@ pub struct Band<'a> {
 }
 
 impl<'a> Band<'a> {
-    pub(super) fn new(cols: usize, bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(cols: usize, bytes: &'a [u8]) -> Self {
         let (groups, rest) = bytes.split_at_checked(cols.saturating_mul(4)).unwrap_or_default();
         let (pairs, scales) =
             rest.split_at_checked(rest.len().saturating_sub(SCALES)).unwrap_or_default();

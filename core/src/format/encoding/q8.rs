@@ -32,7 +32,7 @@ pub struct Band<'a> {
 }
 
 impl<'a> Band<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let split = bytes.len().saturating_sub(SCALES);
         let (groups, scales) = bytes.split_at_checked(split).unwrap_or_default();
         Self { groups: groups.as_chunks().0, scales: super::short_scales(scales) }

@@ -24,7 +24,7 @@ use super::{Scales, blocks_for, float, load, nibbles, store, tiles, wide_tiles};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::elementwise::Elementwise;
-use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+use crate::kernel::{Group, Ints, Kernel, Sums, Wide, gemv};
 
 /// The kernel: every AArch64 processor has NEON.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -38,6 +38,8 @@ pub(super) static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
+    gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
+    gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide: |weights, x, tokens, sums| {
         // SAFETY: as above.
         unsafe { q8_wide(weights, x, tokens, sums) }

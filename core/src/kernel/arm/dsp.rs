@@ -26,7 +26,7 @@ use super::wide::q8_wide;
 use super::{aligned, blocks, float};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::{Group, Ints, Kernel, Sums, Widened, scalar};
+use crate::kernel::{Bands, Group, Ints, Kernel, Sums, Widened, gemv, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -34,6 +34,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     f32: scalar::KERNEL.f32,
     q8,
     q4,
+    gemv_q8,
+    gemv_q4: |bands, x, scale, out| gemv::q4(q4, bands, x, scale, out),
     q8_wide,
     elementwise: float::ELEMENTWISE,
 };
@@ -85,7 +87,10 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return (scalar::KERNEL.q8)(groups, x, sums);
     }
     let groups = groups.get(..x.cols / 4).unwrap_or(groups);
-    for (x, sums) in x.widened.chunks_exact((x.cols / BLOCK).max(1)).zip(sums) {
+    let (blocks, mut rest) = ((x.cols / BLOCK).max(1), x.widened);
+    for sums in sums {
+        let Some((x, behind)) = rest.split_at_checked(blocks) else { return };
+        rest = behind;
         // SAFETY: `groups` are `groups.len()` groups at a multiple of 4, for each of which there is a pair of
         // words widened.
         unsafe { q8_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
@@ -99,6 +104,40 @@ macro_rules! q8_two_groups {
             "ldmia r1!, {{r8-r11}}\n",
             q8_group!($at, "r8", "r9"),
             q8_group!($at + 32, "r10", "r11"),
+        )
+    };
+}
+
+/// Four rows of r2 groups from r0 on, by the activations from r1 on: their sums in r4 to r7.
+macro_rules! q8_rows {
+    () => {
+        concat!(
+            "mov r4, #0\n",
+            "mov r5, #0\n",
+            "mov r6, #0\n",
+            "mov r7, #0\n",
+            "subs r3, r2, #8\n",
+            "blt 3f\n",
+            "2:\n",
+            "adds r1, #8\n",
+            q8_two_groups!(0),
+            q8_two_groups!(64),
+            q8_two_groups!(128),
+            q8_two_groups!(192),
+            "add r0, #256\n",
+            "subs r3, #8\n",
+            "bge 2b\n",
+            "3:\n",
+            "adds r3, #8\n",
+            "beq 5f\n",
+            "adds r1, #8\n",
+            "4:\n",
+            "ldrd r8, r9, [r1], #8\n",
+            q8_group!(0, "r8", "r9"),
+            "adds r0, #32\n",
+            "subs r3, #1\n",
+            "bne 4b\n",
+            "5:\n",
         )
     };
 }
@@ -123,32 +162,7 @@ unsafe extern "C" fn q8_band(
         "add r12, r3, #32",
         "push {{r0-r3, r12}}",
         "1:",
-        "mov r4, #0",
-        "mov r5, #0",
-        "mov r6, #0",
-        "mov r7, #0",
-        "subs r3, r2, #8",
-        "blt 3f",
-        "2:",
-        "adds r1, #8",
-        q8_two_groups!(0),
-        q8_two_groups!(64),
-        q8_two_groups!(128),
-        q8_two_groups!(192),
-        "add r0, #256",
-        "subs r3, #8",
-        "bge 2b",
-        "3:",
-        "adds r3, #8",
-        "beq 5f",
-        "adds r1, #8",
-        "4:",
-        "ldrd r8, r9, [r1], #8",
-        q8_group!(0, "r8", "r9"),
-        "adds r0, #32",
-        "subs r3, #1",
-        "bne 4b",
-        "5:",
+        q8_rows!(),
         "ldrd r3, lr, [sp, #12]",
         "stmia r3!, {{r4-r7}}",
         "str r3, [sp, #12]",
@@ -159,6 +173,14 @@ unsafe extern "C" fn q8_band(
         "add sp, #20",
         "pop {{r4-r11, pc}}",
     )
+}
+
+fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    #[cfg(target_abi = "eabihf")]
+    if fpu::gemv_q8(bands, x, scale, out) {
+        return;
+    }
+    gemv::q8(q8, bands, x, scale, out);
 }
 
 fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
@@ -311,4 +333,116 @@ unsafe extern "C" fn q4_band(
         "add sp, #44",
         "pop {{r4-r11, pc}}",
     )
+}
+
+/// Whole products of a matrix and a vector, scales included, where there is a floating-point unit.
+#[cfg(target_abi = "eabihf")]
+mod fpu {
+    use super::*;
+    use crate::format::encoding::BAND_ROWS;
+
+    /// Bytes of a band's scales.
+    const SCALES: usize = 2 * BAND_ROWS;
+
+    /// [`Kernel::gemv_q8`]; false where that is for the portable loop to do.
+    pub(super) fn gemv_q8(
+        bands: Bands<'_>,
+        x: &Ints<'_>,
+        scale: f32,
+        out: &mut [Sums<f32>],
+    ) -> bool {
+        let count = bands.len.saturating_sub(SCALES) / size_of::<Group>();
+        let whole = count > 0 && bands.len == count * size_of::<Group>() + SCALES;
+        let there = bands.bytes.len().checked_div(bands.len).unwrap_or(0);
+        let out = match out.get_mut(..there) {
+            Some(out) => out.as_mut_ptr_range(),
+            None => out.as_mut_ptr_range(),
+        };
+        if !whole
+            || count > x.cols / 4
+            || x.widened.len() != x.cols / BLOCK
+            || !aligned(bands.bytes)
+            || out.is_empty()
+        {
+            return false;
+        }
+        let (bands, x) = (bands.bytes.as_ptr(), x.widened.as_ptr());
+        // SAFETY: from `bands`, a multiple of 4, on there are at least as many bands, of `count` groups and
+        // scales, as there are bands from the start of `out` to its end, not none; x are widened blocks with
+        // 4 columns for each group.
+        unsafe { q8_bands(bands, x, count, out.start, out.end, scale.to_bits()) }
+        true
+    }
+
+    /// Four rows' sums, r4 to r7, by the four scales in r8 and r9 and the token's in s12, in these registers.
+    macro_rules! rescale_rows {
+        ($a:literal, $b:literal, $c:literal, $d:literal) => {
+            concat!(
+                "vmov ", $a, ", ", $b, ", r4, r5\n",
+                "vmov ", $c, ", ", $d, ", r6, r7\n",
+                "lsl r4, r8, #16\n",
+                "bfc r8, #0, #16\n",
+                "lsl r5, r9, #16\n",
+                "bfc r9, #0, #16\n",
+                "vmov s8, s9, r4, r8\n",
+                "vmov s10, s11, r5, r9\n",
+                rescale_rows!(@row $a, "s8"),
+                rescale_rows!(@row $b, "s9"),
+                rescale_rows!(@row $c, "s10"),
+                rescale_rows!(@row $d, "s11"),
+            )
+        };
+        (@row $sum:literal, $scale:literal) => {
+            concat!(
+                "vmul.f32 ", $scale, ", ", $scale, ", s12\n",
+                "vcvt.f32.s32 ", $sum, ", ", $sum, "\n",
+                "vmul.f32 ", $sum, ", ", $sum, ", ", $scale, "\n",
+            )
+        };
+    }
+
+    /// Writes the products of bands of `count` groups and scales, by as many pairs of words in widened
+    /// blocks, to the bands from `out` to `end`, at least one.
+    ///
+    /// # Safety
+    /// The bands are there, at a multiple of 4; `x` are widened blocks with 4 columns for each group. The
+    /// routine saves what a function must, r4 to r11, and stays within them and s0 to s13.
+    #[unsafe(naked)]
+    unsafe extern "C" fn q8_bands(
+        bands: *const u8,
+        x: *const Widened,
+        count: usize,
+        out: *mut Sums<f32>,
+        end: *mut Sums<f32>,
+        scale: u32,
+    ) {
+        // as in q8_band, and s0-s7 products, s8-s11 scales, s12 the token's scale, s13 where products go
+        // sp: 0 the band, 4 x, 8 count, 48 the end
+        naked_asm!(
+            processor!(),
+            "push {{r4-r11, lr}}",
+            "push {{r0-r2}}",
+            "vmov s13, r3",
+            "vldr s12, [sp, #52]",
+            "1:",
+            q8_rows!(),
+            "ldrd r8, r9, [r0]",
+            rescale_rows!("s0", "s1", "s2", "s3"),
+            "ldm sp, {{r0-r2}}",
+            "adds r0, #16",
+            q8_rows!(),
+            "ldrd r8, r9, [r0, #-8]",
+            rescale_rows!("s4", "s5", "s6", "s7"),
+            "vmov r3, s13",
+            "vstmia r3!, {{s0-s7}}",
+            "vmov s13, r3",
+            "ldrd r1, r2, [sp, #4]",
+            "ldr lr, [sp, #48]",
+            "str r0, [sp]",
+            "cmp r3, lr",
+            "bne 1b",
+            "add sp, #12",
+            "pop {{r4-r11, pc}}",
+        )
+    }
 }

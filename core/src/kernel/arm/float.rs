@@ -6,23 +6,38 @@
 //! magnitudes:  floats without their sign are ordered as their bits are, and a comparison of integers is
 //!              cheaper; bits beyond infinity's are NaN: then the portable loop does it
 //! rounding:    x + 1.5 · 2²³ has the integer in its low bits, which are stored as they are
-//! sums:        lane by lane instead of eight at a time: the order within a lane is the same
 //! ```
 
 use crate::format::BLOCK;
 use crate::format::recipe::Activation;
 use crate::kernel::elementwise::Elementwise;
-use crate::math::{LANES, ROUND, exp, exp_near, exp_of_negative, sum_lanes};
+use crate::math::{EXP_NEAR, ROUND, exp_near};
 
 /// The loops.
-pub(super) const ELEMENTWISE: Elementwise =
-    Elementwise { quantize, quantize_wide, activate, exp_sum, ..Elementwise::PORTABLE };
+pub(super) const ELEMENTWISE: Elementwise = Elementwise {
+    quantize,
+    quantize_wide,
+    activate,
+    #[cfg(target_abi = "eabihf")]
+    softmax: super::fpu::softmax,
+    ..Elementwise::PORTABLE
+};
+
+/// The largest magnitude, or NaN.
+fn largest(x: &[f32]) -> f32 {
+    let twice = |x: &[f32]| x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
+    #[cfg(target_abi = "eabihf")]
+    let twice = |x: &[f32]| {
+        let (bands, rest) = x.as_chunks();
+        super::fpu::largest_twice(bands).max(twice(rest))
+    };
+    f32::from_bits(twice(x) >> 1)
+}
 
 /// `limit / max|x|` and `max|x| / limit`; `None` if the portable loop must see to it.
 #[inline(always)]
 fn scales(x: &[f32], limit: f32) -> Option<(f32, f32)> {
-    let twice = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
-    let largest = f32::from_bits(twice >> 1);
+    let largest = largest(x);
     (1e-30..f32::INFINITY).contains(&largest).then(|| (limit / largest, largest / limit))
 }
 
@@ -30,6 +45,10 @@ fn quantize(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32 {
     let Some((inverse, scale)) = scales(x, 127.0) else {
         return (Elementwise::PORTABLE.quantize)(x, q, block_sums);
     };
+    #[cfg(target_abi = "eabihf")]
+    if super::fpu::quantize(x, inverse, q, block_sums) {
+        return scale;
+    }
     let blocks = x.as_chunks::<BLOCK>().0.iter().zip(q.as_chunks_mut::<BLOCK>().0);
     for ((x, q), block_sum) in blocks.zip(block_sums) {
         // 32 times the constant's bits end with zeros in their low half.
@@ -48,6 +67,10 @@ fn quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32 {
     let Some((inverse, scale)) = scales(x, limit) else {
         return (Elementwise::PORTABLE.quantize_wide)(x, limit, q);
     };
+    #[cfg(target_abi = "eabihf")]
+    if super::fpu::round(x, inverse, q) {
+        return scale;
+    }
     for (q, x) in q.iter_mut().zip(x) {
         *q = (x * inverse + ROUND).to_bits() as i16;
     }
@@ -58,30 +81,10 @@ fn activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32]) {
     let (Activation::Silu, Some(gate)) = (f, gate) else {
         return (Elementwise::PORTABLE.activate)(f, gate, up, out);
     };
+    if !(0.0..EXP_NEAR).contains(&largest(gate)) {
+        return (Elementwise::PORTABLE.activate)(f, Some(gate), up, out);
+    }
     for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-        *out = gate / (1.0 + exp_near(-gate, far)) * up;
+        *out = gate / (1.0 + exp_near(-gate)) * up;
     }
-}
-
-#[inline(never)]
-fn far(x: f32) -> f32 {
-    exp(x)
-}
-
-#[inline(never)]
-fn far_below(x: f32) -> f32 {
-    exp_of_negative(x)
-}
-
-fn exp_sum(x: &mut [f32], max: f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    for (first, lane) in lanes.iter_mut().enumerate() {
-        let mut sum = 0.0;
-        for x in x.iter_mut().skip(first).step_by(LANES) {
-            *x = exp_near(*x - max, far_below);
-            sum += *x;
-        }
-        *lane = sum;
-    }
-    sum_lanes(lanes)
 }

@@ -15,6 +15,9 @@ mod wide;
 #[cfg(acorn_dsp)]
 mod dsp;
 mod float;
+/// A processor may come without a floating-point unit; its target then passes floats in general registers.
+#[cfg(target_abi = "eabihf")]
+mod fpu;
 #[cfg(acorn_mve)]
 mod mve;
 

@@ -21,7 +21,7 @@ use core::arch::naked_asm;
 use super::{aligned, blocks, float, wide};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::{Group, Ints, Kernel, Sums, scalar};
+use crate::kernel::{Group, Ints, Kernel, Sums, gemv, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -29,6 +29,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     f32: scalar::KERNEL.f32,
     q8,
     q4,
+    gemv_q8: |bands, x, scale, out| gemv::q8(q8, bands, x, scale, out),
+    gemv_q4: |bands, x, scale, out| gemv::q4(q4, bands, x, scale, out),
     q8_wide: wide::q8_wide,
     elementwise: float::ELEMENTWISE,
 };

@@ -8,7 +8,8 @@
 //!   pkhbt, pkhtb                           → (x0, x2), (x1, x3); smlad each
 //! ```
 //!
-//! Four rows at a time, twice per band.
+//! Four rows at a time, twice per band. Where a band has two groups, as keys of 8 dimensions have, the
+//! activations stay in registers over all bands.
 
 use core::arch::naked_asm;
 
@@ -38,7 +39,19 @@ macro_rules! q8_group {
     };
 }
 
-/// Four rows of r3 groups from r0 on, by the activations at r1: their sums in r4 to r7.
+/// A group, `at` bytes from r0, by the 4 activations at r1.
+macro_rules! wide_group {
+    ($at:literal $(+ $more:literal)?) => {
+        concat!(
+            "ldrd r10, r11, [r1], #8\n",
+            "pkhbt r8, r10, r11, lsl #16\n",
+            "pkhtb r9, r11, r10, asr #16\n",
+            q8_group!($at $(+ $more)?, "r8", "r9"),
+        )
+    };
+}
+
+/// Four rows of r3 groups from r0 on, not none, by the activations at r1: their sums in r4 to r7.
 macro_rules! wide_rows {
     () => {
         concat!(
@@ -46,14 +59,19 @@ macro_rules! wide_rows {
             "mov r5, #0\n",
             "mov r6, #0\n",
             "mov r7, #0\n",
+            "subs r3, #2\n",
+            "blt 3f\n",
             "2:\n",
-            "ldrd r10, r11, [r1], #8\n",
-            "pkhbt r8, r10, r11, lsl #16\n",
-            "pkhtb r9, r11, r10, asr #16\n",
-            q8_group!(0, "r8", "r9"),
-            "adds r0, #32\n",
-            "subs r3, #1\n",
-            "bne 2b\n",
+            wide_group!(0),
+            wide_group!(32),
+            "adds r0, #64\n",
+            "subs r3, #2\n",
+            "bge 2b\n",
+            "3:\n",
+            "adds r3, #2\n",
+            "beq 4f\n",
+            wide_group!(0),
+            "4:\n",
         )
     };
 }
@@ -83,7 +101,13 @@ pub(super) fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [S
         // SAFETY: there are `bands.bands` bands, not none, of `count` groups, not none, `stride` bytes apart,
         // at multiples of 4; x is four times as many numbers, at a multiple of 4; there are `tokens` sums per
         // band, of which the `token`th is written.
-        unsafe { wide_bands(groups.as_ptr(), x.as_ptr(), sums.add(token), &bands) }
+        unsafe {
+            if per_band == 2 {
+                two_groups(groups.as_ptr(), x.as_ptr(), sums.add(token), &bands);
+            } else {
+                wide_bands(groups.as_ptr(), x.as_ptr(), sums.add(token), &bands);
+            }
+        }
     }
 }
 
@@ -139,6 +163,84 @@ unsafe extern "C" fn wide_bands(
         "str r10, [sp, #24]",
         "bne 1b",
         "add sp, #28",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// Two rows of two groups, `$at` bytes from r0, by the activations in r8 to r11.
+macro_rules! two_groups_rows {
+    ($at:literal, $sum:literal, $next:literal) => {
+        concat!(
+            "ldrd r12, lr, [r0, #", $at, "]\n",
+            two_groups_rows!(@row "r12", $sum, "smuad", "", "r8", "r9"),
+            two_groups_rows!(@row "lr", $next, "smuad", "", "r8", "r9"),
+            "ldrd r12, lr, [r0, #", $at, "+32]\n",
+            two_groups_rows!(@row "r12", $sum, "smlad", $sum, "r10", "r11"),
+            two_groups_rows!(@row "lr", $next, "smlad", $next, "r10", "r11"),
+        )
+    };
+    (@row $word:literal, $sum:literal, $first:literal, "", $even:literal, $odd:literal) => {
+        concat!(
+            "sxtb16 r3, ", $word, "\n",
+            $first, " ", $sum, ", r3, ", $even, "\n",
+            two_groups_rows!(@odd $word, $sum, $odd),
+        )
+    };
+    (@row $word:literal, $sum:literal, $first:literal, $so_far:literal, $even:literal, $odd:literal) => {
+        concat!(
+            "sxtb16 r3, ", $word, "\n",
+            $first, " ", $sum, ", r3, ", $even, ", ", $so_far, "\n",
+            two_groups_rows!(@odd $word, $sum, $odd),
+        )
+    };
+    (@odd $word:literal, $sum:literal, $odd:literal) => {
+        concat!(
+            "sxtb16 r3, ", $word, ", ror #8\n",
+            "smlad ", $sum, ", r3, ", $odd, ", ", $sum, "\n",
+        )
+    };
+}
+
+/// [`wide_bands`] for bands of two groups.
+///
+/// # Safety
+/// As there, with a count of 2.
+#[unsafe(naked)]
+unsafe extern "C" fn two_groups(
+    groups: *const Group,
+    x: *const i16,
+    sums: *mut Sums<i32>,
+    bands: &Bands,
+) {
+    // r4-r7 sums, r8-r11 activations, r12 and lr weights, r3 what becomes of them, r1 bytes between bands
+    // sp: 0 the end of the bands, 4 bytes from the end of a band's sums to the next one's
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "ldm r3, {{r4-r7}}",
+        "mla r4, r7, r5, r0",
+        "subs r6, #32",
+        "push {{r4, r6}}",
+        "ldm r1, {{r6, r7, r10, r11}}",
+        "pkhbt r8, r6, r7, lsl #16",
+        "pkhtb r9, r7, r6, asr #16",
+        "mov r1, r5",
+        "pkhbt r6, r10, r11, lsl #16",
+        "pkhtb r11, r11, r10, asr #16",
+        "mov r10, r6",
+        "1:",
+        two_groups_rows!(0, "r4", "r5"),
+        two_groups_rows!(8, "r6", "r7"),
+        "stm r2!, {{r4-r7}}",
+        two_groups_rows!(16, "r4", "r5"),
+        two_groups_rows!(24, "r6", "r7"),
+        "stm r2!, {{r4-r7}}",
+        "ldrd r3, r12, [sp]",
+        "add r0, r1",
+        "add r2, r12",
+        "cmp r0, r3",
+        "bne 1b",
+        "add sp, #8",
         "pop {{r4-r11, pc}}",
     )
 }

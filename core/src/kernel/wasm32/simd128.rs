@@ -19,11 +19,19 @@ use crate::format::BLOCK;
 use crate::format::encoding::q4::{Block, Pair};
 use crate::kernel::elementwise::Elementwise;
 use crate::kernel::tiles::{blocks, tiles, wide_tiles};
-use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+use crate::kernel::{Group, Ints, Kernel, Sums, Wide, gemv};
 
 /// The kernel.
-pub(super) static KERNEL: Kernel =
-    Kernel { name: "wasm32-simd128", f32, q8, q4, q8_wide, elementwise: Elementwise::PORTABLE };
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "wasm32-simd128",
+    f32,
+    q8,
+    q4,
+    gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
+    gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
+    q8_wide,
+    elementwise: Elementwise::PORTABLE,
+};
 
 /// 16 bytes.
 ///

@@ -16,13 +16,17 @@
 //! does everything but nibbles.
 #![allow(unsafe_code)]
 
-use super::scalar;
-use super::{Group, Ints, Kernel, Sums};
+use super::{Group, Ints, Kernel, Sums, gemv, scalar};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::{self, Pair};
 
 /// The kernel.
-pub(super) static KERNEL: Kernel = Kernel { name: "word-pairs", q4, ..scalar::KERNEL };
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "word-pairs",
+    q4,
+    gemv_q4: |bands, x, scale, out| gemv::q4(q4, bands, x, scale, out),
+    ..scalar::KERNEL
+};
 
 /// The lowest nibble of each half.
 const NIBBLES: u32 = 0x000F_000F;

@@ -19,7 +19,7 @@ use super::registers::{
     Parameters, broadcast, load, prefetch, prefetch_next, prefetch_next_band, store,
 };
 use crate::format::encoding::{BLOCK, q4::Pair};
-use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+use crate::kernel::{Group, Ints, Kernel, Sums, Wide, gemv};
 
 /// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 3 with a model of 70 MiB
 /// in q4, tok/s: without asking 83, 320 bytes 90, 1 KiB 113, 2 KiB 128, 4 KiB 134, 8 KiB 132.
@@ -36,6 +36,8 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
+    gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
+    gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide: |weights, x, tokens, sums| {
         // SAFETY: as above.
         unsafe { q8_wide(weights, x, tokens, sums) }

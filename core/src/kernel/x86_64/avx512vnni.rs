@@ -19,7 +19,7 @@ use super::registers::{
     Parameters, broadcast, load, prefetch, prefetch_next, prefetch_next_band, store,
 };
 use crate::format::encoding::{BLOCK, q4::Pair};
-use crate::kernel::{Group, Ints, Kernel, Sums, Wide};
+use crate::kernel::{Group, Ints, Kernel, Sums, Wide, gemv};
 
 /// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 4 with models of 70 and
 /// 525 MiB: a quarter less speed at 1 KiB, a third less without asking.
@@ -37,6 +37,8 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
+    gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
+    gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide: |weights, x, tokens, sums| {
         // SAFETY: as above.
         unsafe { q8_wide(weights, x, tokens, sums) }

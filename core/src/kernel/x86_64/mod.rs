@@ -48,7 +48,8 @@ use compiled;
 macro_rules! elementwise_for {
     ($feature:literal) => {{
         use crate::format::recipe::Activation;
-        use crate::kernel::elementwise::{Elementwise, Floats, Strided};
+        use crate::kernel::Sums;
+        use crate::kernel::elementwise::{Elementwise, Floats, Scores, Softmax, Strided};
         use crate::kernel::x86_64::compiled;
         Elementwise {
             quantize: compiled!($feature, quantize(x: &[f32], q: &mut [i8], sums: &mut [i16]) -> f32),
@@ -62,12 +63,17 @@ macro_rules! elementwise_for {
                 $feature,
                 activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32])
             ),
-            exp_sum: compiled!($feature, exp_sum(x: &mut [f32], max: f32) -> f32),
-            rescale: compiled!(
+            exp_sum: compiled!($feature, exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32)),
+            softmax: compiled!(
                 $feature,
-                rescale(sums: Strided<'_>, scales: &[u16], scale: f32, out: &mut [f32]) -> f32
+                softmax(
+                    scores: Scores<'_>,
+                    scales: &[Sums<u16>],
+                    limit: f32,
+                    x: &mut [Sums<f32>],
+                    q: &mut [Sums<i16>]
+                ) -> Softmax
             ),
-            weigh: compiled!($feature, weigh(x: &mut [f32], scales: &[u16])),
             accumulate: compiled!(
                 $feature,
                 accumulate(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32)

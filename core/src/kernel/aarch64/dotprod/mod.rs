@@ -20,8 +20,8 @@ mod q8;
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use crate::kernel::Kernel;
 use crate::kernel::elementwise::Elementwise;
+use crate::kernel::{Kernel, gemv};
 
 /// The table; only for machines that have SDOT.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -35,6 +35,8 @@ pub(super) static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4::q4(groups, pairs, x, sums) }
     },
+    gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
+    gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide: |weights, x, tokens, sums| {
         // SAFETY: as above.
         unsafe { q8::q8_wide(weights, x, tokens, sums) }
