@@ -10,6 +10,10 @@ pub struct Matrix<'a> {
     rows: usize,
     padded_cols: usize,
     band_len: usize,
+    /// Where it starts in the file.
+    offset: u64,
+    /// The bands from `first` on.
+    first: usize,
     bytes: &'a [u8],
 }
 
@@ -22,6 +26,8 @@ impl<'a> Matrix<'a> {
             rows: size(Some(tensor.rows.into())),
             padded_cols: size(encoding::padded_cols(tensor.cols)),
             band_len: size(tensor.encoding.band_len(tensor.cols)),
+            offset: tensor.offset,
+            first: 0,
             bytes: tensor.bytes,
         }
     }
@@ -46,9 +52,25 @@ impl<'a> Matrix<'a> {
         self.rows.div_ceil(BAND_ROWS)
     }
 
-    /// Band `index`; an empty one past the end.
+    /// Bytes of a band.
+    pub fn band_len(&self) -> usize {
+        self.band_len
+    }
+
+    /// Where band `index` starts in the file.
+    pub fn offset_of(&self, index: usize) -> u64 {
+        let before = u64::try_from(index.saturating_mul(self.band_len)).unwrap_or(u64::MAX);
+        self.offset.saturating_add(before)
+    }
+
+    /// The same matrix with its bands from `first` on in `bytes`, as many as these are.
+    pub fn within<'b>(&self, first: usize, bytes: &'b [u8]) -> Matrix<'b> {
+        Matrix { first, bytes, ..*self }
+    }
+
+    /// Band `index`; an empty one past the end, or where it is not in memory.
     pub fn band(&self, index: usize) -> Band<'a> {
-        let start = index.saturating_mul(self.band_len);
+        let start = index.wrapping_sub(self.first).saturating_mul(self.band_len);
         let bytes = self.bytes.get(start..start.saturating_add(self.band_len));
         Band::new(self.encoding, self.padded_cols, bytes.unwrap_or_default())
     }
