@@ -115,6 +115,11 @@ pub enum FormatErrorKind {
         /// The row, for a scale; the index, for a vector.
         row: u32,
     },
+    /// Bytes to be verified are not in memory: the model was opened without them.
+    NotInMemory {
+        /// Their section.
+        kind: Kind,
+    },
     /// A table entry of the tokenizer that cannot be (found by `verify`).
     TokenizerEntry {
         /// The table.
@@ -185,6 +190,11 @@ impl fmt::Display for FormatErrorKind {
                 "tensor \"{}\" of layer {layer} has a bad number in row {row}: not finite, or a negative scale",
                 role.name()
             ),
+            Self::NotInMemory { kind } => write!(
+                f,
+                "section \"{}\" is not in memory: verify the model through its source",
+                kind.name()
+            ),
             Self::TokenizerEntry { table, index } => {
                 write!(f, "the tokenizer's {table} table has a bad entry {index}")
             }
@@ -199,6 +209,69 @@ impl fmt::Display for FormatError {
 }
 
 impl core::error::Error for FormatError {}
+
+/// Bytes of a model that its source could not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadError {
+    /// Where they start in the file.
+    pub offset: u64,
+    /// How many.
+    pub len: usize,
+    /// The source's own number for why: [`crate::model::Fault`].
+    pub code: i32,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { offset, len, code } = self;
+        write!(f, "cannot read {len} bytes of the model at byte {offset}: the source's code {code}")
+    }
+}
+
+impl core::error::Error for ReadError {}
+
+/// Why a model whose weights are not in memory cannot be opened or verified.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The bytes are not a valid model.
+    Format(FormatError),
+    /// The bytes cannot be read.
+    Read(ReadError),
+    /// The caller's buffer has too few bytes.
+    BufferTooSmall {
+        /// Bytes needed.
+        need: usize,
+        /// Bytes given.
+        have: usize,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(error) => error.fmt(f),
+            Self::Read(error) => error.fmt(f),
+            Self::BufferTooSmall { need, have } => {
+                write!(f, "the buffer has {have} bytes but the model needs {need}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+impl From<FormatError> for OpenError {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+impl From<ReadError> for OpenError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
 
 /// Why there is no plan for a model and its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +289,13 @@ pub enum PlanError {
         /// The limit.
         name: &'static str,
     },
+    /// A window that does not take one band of each matrix; or none, of a model that needs one.
+    WindowTooSmall {
+        /// The least window, in bytes.
+        need: usize,
+        /// The window asked for.
+        have: usize,
+    },
     /// The bytes do not fit this machine's addresses.
     TooLarge,
 }
@@ -226,6 +306,10 @@ impl fmt::Display for PlanError {
             Self::Context { found, most } => {
                 write!(f, "a context of {found} tokens, but this model takes 1 to {most}")
             }
+            Self::WindowTooSmall { need, have } => write!(
+                f,
+                "a window of {have} bytes, but the largest band of this model's matrices takes {need} (twice that, to read ahead)"
+            ),
             Self::Zero { name } => write!(f, "{name} is 0 but must be at least 1"),
             Self::TooLarge => f.write_str(
                 "the memory needed does not fit this machine's addresses: ask for a smaller context or batch",
@@ -236,7 +320,7 @@ impl fmt::Display for PlanError {
 
 impl core::error::Error for PlanError {}
 
-/// Why an engine refuses a call. Its state is as it was before.
+/// Why an engine refuses a call, or cannot go on. Its state is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -254,6 +338,12 @@ pub enum EngineError {
     },
     /// The plan was made for another model.
     OtherModel,
+    /// The model's matrices are not in memory, and there is no source to read them from.
+    NoSource,
+    /// A source to read from, but no window planned to read into.
+    NoWindow,
+    /// The source could not read; the pass under way stands where it was.
+    Read(ReadError),
     /// The tokens do not fit the context that is left.
     ContextFull {
         /// Positions in the KV cache.
@@ -292,6 +382,11 @@ impl fmt::Display for EngineError {
             Self::ArenaMisaligned { need } => {
                 write!(f, "the arena must start at a multiple of {need} bytes")
             }
+            Self::NoSource => f.write_str(
+                "the model's matrices are not in memory: give the engine their source (Engine::streaming)",
+            ),
+            Self::NoWindow => f.write_str("the plan has no window to read into: set Limits::window"),
+            Self::Read(error) => error.fmt(f),
             Self::OtherModel => f.write_str("the plan was made for another model"),
             Self::ContextFull { context, position, tokens } => write!(
                 f,

@@ -23,6 +23,21 @@
 //! # }
 //! ```
 //!
+//! A model whose file cannot be addressed, on an SD card or serial flash, runs through a small window with
+//! the same bits: [`Model::open`], [`Limits::window`], [`Engine::streaming`].
+//!
+//! ```
+//! # fn run(card: &mut dyn acorn_core::Source, resident: &mut [u8]) -> Result<(), Box<dyn std::error::Error>> {
+//! # use acorn_core::{Arena, Engine, Limits, Model, Plan};
+//! let model = Model::open(card, resident)?; // all but the matrices
+//! let limits = Limits { context: 128, window: Some(16 * 1024), ..Default::default() };
+//! let plan = Plan::new(&model, &limits)?;
+//! let mut arena = Arena::<{ 112 * 1024 }>::new();
+//! let mut engine = Engine::streaming(&model, &plan, &mut arena, card)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! ## In reading order
 //! 1. [`mod@format`]: the `.acorn` file, and the only place where bytes become numbers.
 //! 2. [`model`]: [`Model`], the proof that bytes are valid; tensors as views.
@@ -55,8 +70,8 @@ pub mod sample;
 pub mod tokenizer;
 
 pub use engine::{Engine, Inline, Progress, Workers};
-pub use error::{EngineError, FormatError, FormatErrorKind, PlanError};
-pub use model::Model;
+pub use error::{EngineError, FormatError, FormatErrorKind, OpenError, PlanError, ReadError};
+pub use model::{Fault, Model, Source};
 pub use plan::{Arena, KeepLogits, KvKind, Limits, Plan};
 pub use sample::{Sampler, SamplerOptions, greedy};
 pub use tokenizer::Tokenizer;

@@ -5,7 +5,8 @@
 //! - [`hf`]: a Hugging Face folder, understood: recipe, tensors, tokenizer.
 //! - [`quantize`]: floats to the bands of the `.acorn` file.
 //! - [`convert`]: the two together, streamed into a file that appears whole or not at all.
-//! - [`model_file`], [`summary`]: such a file opened, and described in figures.
+//! - [`model_file`], [`summary`]: such a file opened, and described in figures; [`file_source`]: read piece by
+//!   piece.
 //! - [`source`], [`bundled`]: a model by any of its names, those inside the binary too.
 //! - [`text`], [`threads`], [`session`]: tokens, processors, a model at work.
 //! - [`evaluate`], [`pairs`]: how good it is.
@@ -17,6 +18,7 @@ pub mod commands;
 pub mod convert;
 pub mod error;
 pub mod evaluate;
+pub mod file_source;
 pub mod hf;
 mod mapped;
 pub mod model_file;

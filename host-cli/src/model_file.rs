@@ -60,7 +60,7 @@ impl ModelFile {
         let model = self.model()?;
         let mut verifier = model.verifier();
         // Every byte is looked at once for its checksum, and the weights once more for their values.
-        let weights: u64 = model.tensors().map(|tensor| tensor.bytes.len() as u64).sum();
+        let weights: u64 = model.tensors().map(|tensor| tensor.len).sum();
         progress.start("verifying", self.len() + weights);
         loop {
             let step = verifier.step(STEP);

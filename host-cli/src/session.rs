@@ -73,7 +73,7 @@ impl<'m> Session<'m> {
     /// kernel that this machine cannot run.
     pub fn new(file: &'m ModelFile, model: Model<'m>, options: &Options) -> Result<Self, Error> {
         let &Options { context, batch, kv, threads, logits } = options;
-        let limits = Limits { context, batch, kv, workers: threads, logits };
+        let limits = Limits { context, batch, kv, workers: threads, logits, window: None };
         let path = file.path();
         let kernel = kernel_wanted()?;
         let plan =

@@ -23,7 +23,7 @@ impl Summary {
         Self {
             tensors: model.tensors().count() as u64,
             parameters: model.tensors().map(|t| parameters(t.role, t.rows, t.cols)).sum(),
-            weight_bytes: weights.map_or(0, |section| section.bytes.len() as u64),
+            weight_bytes: weights.map_or(0, |section| section.len),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the tests share: where models and references lie, and an engine in a line.
 
+pub mod device;
 pub mod tokenizers;
 
 use std::fs;

@@ -46,6 +46,7 @@ fn prefill_in_any_batch_equals_decoding_bit_for_bit() {
                     kv: Some(kv),
                     logits: KeepLogits::All,
                     workers: 1,
+                    window: None,
                 };
                 with_engine(&file, &limits, |engine| {
                     let mut found = Vec::new();
@@ -92,6 +93,7 @@ fn threads_change_no_bit() {
                 kv: Some(KvKind::Int8),
                 workers: planned,
                 logits: KeepLogits::All,
+                window: None,
             };
             let plan = Plan::new(&model, &limits).expect("a plan");
             let pool = Threads::new(threads).expect("threads");
@@ -144,7 +146,7 @@ fn polling_in_small_pieces_equals_one_call() {
                 let mut polls = 0;
                 for (index, part) in tokens().chunks(8).enumerate() {
                     engine.begin(part).expect("tokens that fit");
-                    while engine.poll(budget) == Progress::Pending {
+                    while engine.poll(budget) == Ok(Progress::Pending) {
                         polls += 1;
                         assert_eq!(engine.begin(part), Err(EngineError::Busy));
                         assert_eq!(
@@ -169,7 +171,7 @@ fn a_pass_given_up_leaves_no_trace() {
     with_engine(&file, &limits, |engine| {
         engine.begin(&tokens()[8..16]).expect("tokens that fit");
         for _ in 0..30 {
-            assert_eq!(engine.poll(1), Progress::Pending);
+            assert_eq!(engine.poll(1), Ok(Progress::Pending));
         }
         engine.reset();
         assert!(engine.logits().is_empty());

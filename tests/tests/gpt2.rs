@@ -86,7 +86,7 @@ fn polling_in_small_pieces_and_reading_to_the_last_position() {
         with_engine(&file, &limits, |engine| {
             for part in tokens.chunks(8) {
                 engine.begin(part).expect("tokens that fit");
-                while engine.poll(budget) == acorn_core::Progress::Pending {}
+                while engine.poll(budget) == Ok(acorn_core::Progress::Pending) {}
             }
             engine.logits().to_vec()
         })

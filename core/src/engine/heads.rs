@@ -22,7 +22,7 @@ pub(super) struct Span {
 }
 
 /// Rotates queries and keys, stores keys and values, quantizes queries for an int8 cache.
-pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, span: Span) {
+pub(super) fn store(cx: &Context<'_, '_>, buffers: &mut Buffers<Cutter<'_>>, span: Span) {
     let shape = cx.shape;
     let layer = usize::try_from(span.layer).unwrap_or(usize::MAX);
     let (query, kv) = (shape.query_dim.max(1), shape.kv_dim.max(1));
@@ -76,7 +76,7 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, span: S
 
 /// Attention of the heads in `strips`, all tokens each, into the input of the output projection.
 pub(super) fn attend_strips(
-    cx: &Context<'_>,
+    cx: &Context<'_, '_>,
     buffers: &mut Buffers<Cutter<'_>>,
     span: Span,
     strips: Range<usize>,

@@ -1,7 +1,8 @@
 //! The forward pass over a plan's buffers: tokens in, logits out, nothing allocated.
 //!
 //! Reading order: `pass` (the maths, stage by stage) → `heads`, `attention`, `feed_forward` → `linear` (the one
-//! door to the kernels) → `quantize`; `norm`, `rope`, `cache` beside them; `workers` lends threads.
+//! door to the kernels) → `quantize`; `norm`, `rope`, `cache` beside them; `window` brings weights that are not
+//! in memory, `workers` lends threads.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attention;
@@ -13,6 +14,7 @@ mod norm;
 mod pass;
 mod quantize;
 mod rope;
+mod window;
 mod workers;
 
 pub use workers::{Inline, Workers};
@@ -20,9 +22,10 @@ pub use workers::{Inline, Workers};
 use crate::error::EngineError;
 use crate::format::tensor_table::Role;
 use crate::kernel::{self, Kernel};
-use crate::model::Model;
+use crate::model::{Model, Source};
 use crate::plan::{Buffers, Cutter, Plan, Shape};
 use pass::{Context, Pass};
+use window::Window;
 
 /// Whether a pass has more to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct Engine<'a> {
     buffers: Buffers<Cutter<'a>>,
     kernel: &'static Kernel,
     workers: &'a dyn Workers,
+    /// Where weights come from that are not in memory.
+    window: Option<Window<'a>>,
     position: usize,
     pass: Option<Pass>,
     /// Rows of logits that the last pass left.
@@ -71,8 +76,12 @@ impl<'a> Engine<'a> {
     /// a multiple of [`crate::plan::ALIGNMENT`]. Nothing beyond the plan's bytes is touched.
     ///
     /// # Errors
-    /// The arena is too small or misaligned, or the plan is for another model.
+    /// The arena is too small or misaligned, the plan is for another model, or the model's matrices are not
+    /// in memory.
     pub fn new(model: &Model<'a>, plan: &Plan, arena: &'a mut [u8]) -> Result<Self, EngineError> {
+        if !model.is_in_place() {
+            return Err(EngineError::NoSource);
+        }
         let (shape, buffers) = plan.carve(model, arena)?;
         Ok(Self {
             model: *model,
@@ -80,6 +89,37 @@ impl<'a> Engine<'a> {
             buffers,
             kernel: kernel::best(),
             workers: &Inline,
+            window: None,
+            position: 0,
+            pass: None,
+            rows: 0,
+        })
+    }
+
+    /// The same for a model whose matrices are read from `source` as they are needed, each byte once per pass
+    /// (of the embedding, the bands of the tokens' rows). The plan must have a window; its size never changes
+    /// a bit of the result.
+    ///
+    /// # Errors
+    /// As [`Engine::new`], or the plan has no window.
+    pub fn streaming(
+        model: &Model<'a>,
+        plan: &Plan,
+        arena: &'a mut [u8],
+        source: &'a mut dyn Source,
+    ) -> Result<Self, EngineError> {
+        let (shape, mut buffers) = plan.carve(model, arena)?;
+        let window = core::mem::take(&mut buffers.window);
+        if window.iter().all(|half| half.is_empty()) {
+            return Err(EngineError::NoWindow);
+        }
+        Ok(Self {
+            model: *model,
+            shape,
+            buffers,
+            kernel: kernel::best(),
+            workers: &Inline,
+            window: Some(Window::new(source, window)),
             position: 0,
             pass: None,
             rows: 0,
@@ -119,19 +159,29 @@ impl<'a> Engine<'a> {
 
     /// Forgets all tokens, and any pass under way.
     pub fn reset(&mut self) {
-        (self.position, self.pass, self.rows) = (0, None, 0);
+        self.cancel();
+        self.position = 0;
+    }
+
+    /// Gives up the pass under way, and the logits: its tokens are as if they had never been fed.
+    pub fn cancel(&mut self) {
+        (self.pass, self.rows) = (None, 0);
     }
 
     /// Feeds `tokens`, as many as fit the context, in passes of the plan's batch. Returns the logits
     /// `[vocab_size]` after the last one.
     ///
     /// # Errors
-    /// No token, an unknown token, or more than the context has left: nothing is fed then.
+    /// No token, an unknown token, or more than the context has left: nothing is fed then. Or weights that
+    /// cannot be read: [`Engine::position`] says how many tokens are fed (whole passes).
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<&mut [f32], EngineError> {
         self.check(tokens)?;
         for batch in tokens.chunks(self.shape.batch.max(1)) {
             self.begin(batch)?;
-            while self.poll(u64::MAX) == Progress::Pending {}
+            if let Err(error) = self.poll(u64::MAX) {
+                self.cancel();
+                return Err(error);
+            }
         }
         Ok(self.logits())
     }
@@ -139,7 +189,7 @@ impl<'a> Engine<'a> {
     /// Feeds one token. Returns the logits `[vocab_size]` after it.
     ///
     /// # Errors
-    /// An unknown token, or a full context: the token is not fed then.
+    /// An unknown token, a full context, or weights that cannot be read: the token is not fed then.
     pub fn decode(&mut self, token: u32) -> Result<&mut [f32], EngineError> {
         self.prefill(&[token])
     }
@@ -162,25 +212,31 @@ impl<'a> Engine<'a> {
 
     /// Works on the pass under way for about `budget` multiply-accumulates: at least one band of a
     /// matrix, one head, or one other stage. Without a pass there is nothing to do.
-    pub fn poll(&mut self, budget: u64) -> Progress {
-        let Some(pass) = &mut self.pass else { return Progress::Done };
-        let cx = Context {
+    ///
+    /// # Errors
+    /// Weights cannot be read ([`EngineError::Read`], only with [`Engine::streaming`]). The pass stands where it
+    /// was: poll again to try again, or [`Engine::cancel`] it.
+    pub fn poll(&mut self, budget: u64) -> Result<Progress, EngineError> {
+        let Some(pass) = &mut self.pass else { return Ok(Progress::Done) };
+        let mut cx = Context {
             model: &self.model,
             shape: &self.shape,
             kernel: self.kernel,
             workers: self.workers,
+            window: self.window.as_mut(),
         };
         let mut done = 0;
         while done < budget.max(1) && !pass.is_done() {
-            done += pass.step(&cx, &mut self.buffers, budget - done.min(budget));
+            let step = pass.step(&mut cx, &mut self.buffers, budget - done.min(budget));
+            done += step.map_err(EngineError::Read)?;
         }
         if !pass.is_done() {
-            return Progress::Pending;
+            return Ok(Progress::Pending);
         }
         self.position += pass.tokens;
         self.rows = pass.logit_rows(&self.shape);
         self.pass = None;
-        Progress::Done
+        Ok(Progress::Done)
     }
 
     /// What the pass under way is about to multiply, if it stands right before the first band of a

@@ -16,21 +16,25 @@
 use super::heads::{self, Span};
 use super::linear::{Input, Output, Projection, Store, linear};
 use super::norm::Normalizer;
+use super::window::Window;
 use super::workers::{Workers, share_items};
 use super::{feed_forward, rope};
+use crate::error::ReadError;
 use crate::format::recipe::{Norm, Positions};
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::{self, Kernel};
-use crate::model::Model;
+use crate::model::{Matrix, Model};
 use crate::plan::{Buffers, Cutter, InputRow, IntsRow, KeepLogits, Parts, Shape, part};
 
-/// What does not change during a pass.
-pub(super) struct Context<'c> {
+/// What does not change during a pass, and the window.
+pub(super) struct Context<'c, 'w> {
     pub(super) model: &'c Model<'c>,
     pub(super) shape: &'c Shape,
     pub(super) kernel: &'c Kernel,
     pub(super) workers: &'c dyn Workers,
+    /// `None` where weights are in memory.
+    pub(super) window: Option<&'c mut Window<'w>>,
 }
 
 /// The stages of a pass; those between `Embedding` and `FinalNorm` repeat for each layer.
@@ -106,33 +110,35 @@ impl Pass {
     }
 
     /// Does the next piece of work, of about `budget` multiply-accumulates (at least one band, head
-    /// or stage). Returns about how many it did.
+    /// or stage). Returns about how many it did. After an error it goes on where it stopped.
     pub(super) fn step(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_, '_>,
         buffers: &mut Buffers<Cutter<'_>>,
         budget: u64,
-    ) -> u64 {
+    ) -> Result<u64, ReadError> {
         let shape = cx.shape;
         let (tokens, layer) = (self.tokens, self.layer);
         let (query, kv) = (shape.query_dim, shape.kv_dim);
-        match self.stage {
+        let done = match self.stage {
             Stage::Embedding => {
-                self.embed(cx, buffers);
+                self.embed(cx, buffers)?;
                 self.next(Stage::AttentionNorm)
             }
             Stage::AttentionNorm => {
                 self.norm_rows(cx, buffers, Role::AttentionNorm, 0, tokens);
                 self.next(Stage::Query)
             }
-            Stage::Query => self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key),
+            Stage::Query => {
+                self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key)?
+            }
             Stage::Key => {
                 let out = (query * shape.batch, kv);
-                self.multiply(cx, buffers, Role::Key, out, budget, Stage::Value)
+                self.multiply(cx, buffers, Role::Key, out, budget, Stage::Value)?
             }
             Stage::Value => {
                 let out = ((query + kv) * shape.batch, kv);
-                self.multiply(cx, buffers, Role::Value, out, budget, Stage::Positions)
+                self.multiply(cx, buffers, Role::Value, out, budget, Stage::Positions)?
             }
             Stage::Positions => {
                 heads::store(cx, buffers, self.span());
@@ -148,19 +154,19 @@ impl Pass {
             }
             Stage::AttentionOutput => {
                 let next = Stage::FeedForwardNorm;
-                self.multiply_add(cx, buffers, Role::AttentionOutput, budget, next)
+                self.multiply_add(cx, buffers, Role::AttentionOutput, budget, next)?
             }
             Stage::FeedForwardNorm => {
                 self.norm_rows(cx, buffers, Role::FeedForwardNorm, 0, tokens);
                 self.next(if shape.recipe.ungated { Stage::Up } else { Stage::Gate })
             }
             Stage::Gate => {
-                self.multiply(cx, buffers, Role::Gate, (0, shape.ffn), budget, Stage::Up)
+                self.multiply(cx, buffers, Role::Gate, (0, shape.ffn), budget, Stage::Up)?
             }
             Stage::Up => {
                 let behind_gate = if shape.recipe.ungated { 0 } else { shape.ffn * shape.batch };
                 let out = (behind_gate, shape.ffn);
-                self.multiply(cx, buffers, Role::Up, out, budget, Stage::Activation)
+                self.multiply(cx, buffers, Role::Up, out, budget, Stage::Activation)?
             }
             Stage::Activation => {
                 self.activation(cx, buffers);
@@ -171,16 +177,17 @@ impl Pass {
                 let next = if last { Stage::FinalNorm } else { Stage::AttentionNorm };
                 let done = self.multiply_add(cx, buffers, Role::Down, budget, next);
                 self.layer += u32::from(self.stage != Stage::Down);
-                done
+                done?
             }
             Stage::FinalNorm => {
                 let rows = self.logit_rows(shape);
                 self.norm_rows(cx, buffers, Role::FinalNorm, tokens - rows, rows);
                 self.next(Stage::Head)
             }
-            Stage::Head => self.head(cx, buffers, budget),
+            Stage::Head => self.head(cx, buffers, budget)?,
             Stage::Done => 0,
-        }
+        };
+        Ok(done)
     }
 
     /// Goes on to `stage`; what was done counts as little.
@@ -189,14 +196,26 @@ impl Pass {
         1
     }
 
-    fn embed(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
+    fn embed(
+        &self,
+        cx: &mut Context<'_, '_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+    ) -> Result<(), ReadError> {
         let Shape { hidden, rotary_dims, .. } = *cx.shape;
         let embedding = cx.model.embedding();
         let rows = buffers.tokens.iter().zip(Parts::new(buffers.residual, hidden));
         let rows = rows.take(self.tokens);
-        share_items(cx.workers, self.tokens * hidden, rows, |(&token, row)| {
-            embedding.row(usize::try_from(token).unwrap_or(usize::MAX), row);
-        });
+        let index = |token: u32| usize::try_from(token).unwrap_or(usize::MAX);
+        match &mut cx.window {
+            None => share_items(cx.workers, self.tokens * hidden, rows, |(&token, row)| {
+                embedding.row(index(token), row);
+            }),
+            Some(window) => {
+                for (&token, row) in rows {
+                    window.row(&embedding, index(token), row)?;
+                }
+            }
+        }
         match cx.shape.recipe.positions {
             Positions::Rotary => {
                 let rotations = buffers.rotary.chunks_exact_mut(rotary_dims.max(1));
@@ -210,18 +229,22 @@ impl Pass {
                 let scratch = buffers.input.floats.get_mut(..hidden).unwrap_or_default();
                 let rows = buffers.residual.chunks_exact_mut(hidden.max(1));
                 for (position, row) in (self.position..).zip(rows).take(self.tokens) {
-                    positions.row(position, scratch);
+                    match &mut cx.window {
+                        None => positions.row(position, scratch),
+                        Some(window) => window.row(&positions, position, scratch)?,
+                    }
                     row.iter_mut().zip(&*scratch).for_each(|(x, p)| *x += p);
                 }
             }
         }
+        Ok(())
     }
 
     /// Normalizes `count` tokens from `first` on into the input of the next matrix. `role` is the
     /// norm's gain.
     fn norm_rows(
         &self,
-        cx: &Context<'_>,
+        cx: &Context<'_, '_>,
         buffers: &mut Buffers<Cutter<'_>>,
         role: Role,
         first: usize,
@@ -248,13 +271,13 @@ impl Pass {
     /// output from `offset` on.
     fn multiply(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_, '_>,
         buffers: &mut Buffers<Cutter<'_>>,
         role: Role,
         (offset, cols): (usize, usize),
         budget: u64,
         next: Stage,
-    ) -> u64 {
+    ) -> Result<u64, ReadError> {
         let projection = self.projection(cx, role);
         let input = Input::new(&buffers.input, projection.matrix.padded_cols(), self.tokens);
         let values = buffers.output.get_mut(offset..offset + cols * self.tokens);
@@ -265,12 +288,12 @@ impl Pass {
     /// The same, added to the residual stream.
     fn multiply_add(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_, '_>,
         buffers: &mut Buffers<Cutter<'_>>,
         role: Role,
         budget: u64,
         next: Stage,
-    ) -> u64 {
+    ) -> Result<u64, ReadError> {
         let projection = self.projection(cx, role);
         let stride = cx.shape.hidden;
         let input = Input::new(&buffers.input, projection.matrix.padded_cols(), self.tokens);
@@ -279,7 +302,12 @@ impl Pass {
         self.bands(cx, &projection, input, output, budget, next)
     }
 
-    fn head(&mut self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>, budget: u64) -> u64 {
+    fn head(
+        &mut self,
+        cx: &mut Context<'_, '_>,
+        buffers: &mut Buffers<Cutter<'_>>,
+        budget: u64,
+    ) -> Result<u64, ReadError> {
         let (matrix, rows) = (cx.model.head(), self.logit_rows(cx.shape));
         let stride = cx.shape.vocab_size;
         let input = Input::new(&buffers.input, matrix.padded_cols(), rows);
@@ -290,31 +318,64 @@ impl Pass {
     }
 
     /// The matrix of that role in this layer, and its bias.
-    fn projection<'m>(&self, cx: &Context<'m>, role: Role) -> Projection<'m> {
+    fn projection<'m>(&self, cx: &Context<'m, '_>, role: Role) -> Projection<'m> {
         let (matrix, bias) = (cx.model.matrix(role, self.layer), cx.model.bias(role, self.layer));
         Projection { matrix, bias }
     }
 
-    /// The bands of `projection` that the budget allows; when they are all done, on to `next`.
+    /// The bands of `projection` that the budget (and the window) allows; when they are all done, on to
+    /// `next`.
     fn bands(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_, '_>,
         projection: &Projection<'_>,
         input: Input<'_>,
         output: Output<'_>,
         budget: u64,
         next: Stage,
-    ) -> u64 {
-        let matrix = &projection.matrix;
+    ) -> Result<u64, ReadError> {
+        let Projection { matrix, bias } = projection;
         let per_band = (matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
         let start = self.cursor;
         let end = start.saturating_add(pieces(budget, per_band)).min(matrix.bands());
-        linear(cx.kernel, cx.workers, projection, start..end, input, output);
+        let (kernel, workers) = (cx.kernel, cx.workers);
+        let multiply = |matrix: &Matrix<'_>, bands| {
+            let projection = Projection { matrix: *matrix, bias: *bias };
+            linear(kernel, workers, &projection, bands, input, output);
+        };
+        let (end, read) = match &mut cx.window {
+            None => {
+                multiply(matrix, start..end);
+                (end, Ok(()))
+            }
+            Some(window) => {
+                let following = self.following(cx.model);
+                window.with_bands(matrix, start..end, following, multiply)
+            }
+        };
         self.cursor = end;
         if end == matrix.bands() {
             self.next(next);
         }
-        per_band * (end - start) as u64
+        read.map(|()| per_band * (end - start) as u64)
+    }
+
+    /// The matrix that is multiplied after the present one.
+    fn following<'m>(&self, model: &Model<'m>) -> Option<Matrix<'m>> {
+        let recipe = model.recipe();
+        let (role, layer) = match self.stage {
+            Stage::Query => (Role::Key, self.layer),
+            Stage::Key => (Role::Value, self.layer),
+            Stage::Value => (Role::AttentionOutput, self.layer),
+            Stage::AttentionOutput if recipe.ungated => (Role::Up, self.layer),
+            Stage::AttentionOutput => (Role::Gate, self.layer),
+            Stage::Gate => (Role::Up, self.layer),
+            Stage::Up => (Role::Down, self.layer),
+            Stage::Down if self.layer + 1 < recipe.layers => (Role::Query, self.layer + 1),
+            Stage::Down => return Some(model.head()),
+            _ => return None,
+        };
+        Some(model.matrix(role, layer))
     }
 
     /// Where in the model and in the context the pass is.
@@ -325,7 +386,7 @@ impl Pass {
     /// Attention of some strips of heads, all tokens each, into the input of the output projection.
     fn attention(
         &mut self,
-        cx: &Context<'_>,
+        cx: &Context<'_, '_>,
         buffers: &mut Buffers<Cutter<'_>>,
         budget: u64,
     ) -> u64 {
@@ -342,7 +403,7 @@ impl Pass {
         per_strip * (end - start) as u64
     }
 
-    fn activation(&self, cx: &Context<'_>, buffers: &mut Buffers<Cutter<'_>>) {
+    fn activation(&self, cx: &Context<'_, '_>, buffers: &mut Buffers<Cutter<'_>>) {
         let shape = cx.shape;
         let (ffn, recipe) = (shape.ffn, &shape.recipe);
         let (gate, up) = match recipe.ungated {

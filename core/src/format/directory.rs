@@ -107,7 +107,9 @@ pub struct Section<'a> {
     pub kind: Kind,
     /// Where it starts in the file.
     pub offset: u64,
-    /// Its bytes.
+    /// Its length in the file.
+    pub len: u64,
+    /// Its bytes; none of a section that is not in memory.
     pub bytes: &'a [u8],
     /// The checksum that its bytes must have.
     pub crc: u32,
@@ -118,12 +120,12 @@ pub struct Section<'a> {
 pub struct Sections<'a>([Option<Section<'a>>; Kind::ALL.len()]);
 
 impl<'a> Sections<'a> {
-    /// Reads the directory of `file` and checks the rules above.
-    pub fn parse(file: &'a [u8], header: &Header) -> Result<Self, FormatError> {
+    /// Reads the directory behind the header and checks the rules above, but for padding. `start` are the
+    /// file's first bytes, with the directory; the sections are given without their bytes.
+    pub fn places(start: &[u8], header: &Header) -> Result<Self, FormatError> {
         let count = usize::from(header.sections);
-        let table = count.saturating_mul(ENTRY_LEN);
-        let directory = file
-            .get(header::LEN..header::LEN.saturating_add(table))
+        let directory = start
+            .get(header::LEN..end_of_directory(count))
             .ok_or(FormatErrorKind::Truncated.at(64))?;
         let found = crc32c(directory);
         if found != header.directory_crc {
@@ -133,41 +135,49 @@ impl<'a> Sections<'a> {
         let mut sections = Self::default();
         let mut slots = Kind::ALL.into_iter().zip(&mut sections.0);
         let mut end = start_of_sections(count).ok_or(FormatErrorKind::Truncated.at(64))?;
-        let mut cursor = header::LEN.saturating_add(table);
         let (entries, _) = directory.as_chunks::<ENTRY_LEN>();
         for (index, raw) in entries.iter().enumerate() {
-            let place = u64::try_from(index.saturating_mul(ENTRY_LEN).saturating_add(header::LEN))
-                .unwrap_or(u64::MAX);
+            let place = u64::try_from(end_of_directory(index)).unwrap_or(u64::MAX);
             let entry: Entry = wire::decode(raw, place)?;
             let kind = Kind::from_id(entry.kind)
                 .ok_or(FormatErrorKind::UnknownSection { id: entry.kind }.at(place))?;
             let slot = slots
                 .find_map(|(slot_kind, slot)| (slot_kind == kind).then_some(slot))
                 .ok_or(FormatErrorKind::SectionOrder { kind }.at(place))?;
-            let start = size::align(end).ok_or(FormatErrorKind::Truncated.at(place))?;
-            if entry.offset != start {
+            let offset = size::align(end).ok_or(FormatErrorKind::Truncated.at(place))?;
+            if entry.offset != offset {
                 return Err(FormatErrorKind::SectionPlace {
                     kind,
-                    expected: start,
+                    expected: offset,
                     found: entry.offset,
                 }
                 .at(place));
             }
-            end = start.checked_add(entry.len).ok_or(FormatErrorKind::Truncated.at(place))?;
-            let (padding, bytes, after) =
-                cut(file, cursor, start, end).ok_or(FormatErrorKind::Truncated.at(place))?;
-            if padding.iter().any(|&byte| byte != 0) {
-                return Err(
-                    FormatErrorKind::NonZeroPadding.at(u64::try_from(cursor).unwrap_or(start))
-                );
-            }
-            cursor = after;
-            *slot = Some(Section { kind, offset: start, bytes, crc: entry.crc });
+            end = offset.checked_add(entry.len).ok_or(FormatErrorKind::Truncated.at(place))?;
+            *slot = Some(Section { kind, offset, len: entry.len, bytes: &[], crc: entry.crc });
         }
         if end != header.file_len {
             return Err(
                 FormatErrorKind::FileLength { expected: end, found: header.file_len }.at(16)
             );
+        }
+        Ok(sections)
+    }
+
+    /// Reads the directory of a file, checks all the rules above, and finds the sections' bytes.
+    pub fn parse(file: &Resident<'a>, header: &Header) -> Result<Self, FormatError> {
+        let mut sections = Self::places(file.start, header)?;
+        let directory = end_of_directory(header.sections.into());
+        let mut cursor = u64::try_from(directory).unwrap_or(u64::MAX);
+        for section in sections.0.iter_mut().flatten() {
+            let end = section.offset.saturating_add(section.len);
+            let cut = file.get(cursor, section.offset).zip(file.get(section.offset, end));
+            let (padding, bytes) = cut.ok_or(FormatErrorKind::Truncated.at(section.offset))?;
+            if padding.iter().any(|&byte| byte != 0) {
+                return Err(FormatErrorKind::NonZeroPadding.at(cursor));
+            }
+            section.bytes = bytes;
+            cursor = end;
         }
         Ok(sections)
     }
@@ -194,8 +204,39 @@ pub fn start_of_sections(count: usize) -> Option<u64> {
     size::align(size::sum(&[64, table])?)
 }
 
-/// `file` between `cursor` and `start` (padding) and between `start` and `end` (a section).
-fn cut(file: &[u8], cursor: usize, start: u64, end: u64) -> Option<(&[u8], &[u8], usize)> {
-    let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
-    Some((file.get(cursor..start)?, file.get(start..end)?, end))
+/// Where a directory of `count` entries ends.
+fn end_of_directory(count: usize) -> usize {
+    header::LEN.saturating_add(count.saturating_mul(ENTRY_LEN))
+}
+
+/// The bytes of a file that are in memory: all, or all but a gap.
+#[derive(Clone, Copy, Debug)]
+pub struct Resident<'a> {
+    start: &'a [u8],
+    gap: [u64; 2],
+    end: &'a [u8],
+}
+
+impl<'a> Resident<'a> {
+    /// The whole file.
+    pub fn whole(file: &'a [u8]) -> Self {
+        Self { start: file, gap: [u64::MAX; 2], end: &[] }
+    }
+
+    /// The bytes up to a gap and those behind it. The gap ends at `gap_end`.
+    pub fn around(start: &'a [u8], gap_end: u64, end: &'a [u8]) -> Self {
+        let gap_start = u64::try_from(start.len()).unwrap_or(u64::MAX);
+        Self { start, gap: [gap_start, gap_end], end }
+    }
+
+    /// The bytes from `start` to `end`; none of the gap; `None` where some of them are not there.
+    fn get(&self, start: u64, end: u64) -> Option<&'a [u8]> {
+        let [gap_start, gap_end] = self.gap;
+        if [start, end] == self.gap {
+            return Some(&[]);
+        }
+        let (bytes, from) = if end <= gap_start { (self.start, 0) } else { (self.end, gap_end) };
+        let index = |place: u64| usize::try_from(place.checked_sub(from)?).ok();
+        bytes.get(index(start)?..index(end)?)
+    }
 }

@@ -51,18 +51,19 @@ impl Header {
         Self { sections, directory_crc, file_len, ..Self::default() }
     }
 
-    /// Reads the header at the start of a whole file.
+    /// Reads the header at the start of a file. `file_len` is the length of the whole file, where that is
+    /// known.
     ///
     /// # Errors
     /// In this order, so that the most helpful one is given: not an Acorn file, another version,
     /// damaged header, file shorter or longer than it says.
-    pub fn parse(file: &[u8]) -> Result<Self, FormatError> {
-        let have = u64::try_from(file.len()).unwrap_or(u64::MAX);
-        if !file.starts_with(&MAGIC) {
+    pub fn parse(start: &[u8], file_len: Option<u64>) -> Result<Self, FormatError> {
+        if !start.starts_with(&MAGIC) {
             return Err(FormatErrorKind::NotAcorn.at(0));
         }
-        let Some(bytes) = file.first_chunk::<LEN>() else {
-            return Err(FormatErrorKind::FileLength { expected: 64, found: have }.at(0));
+        let Some(bytes) = start.first_chunk::<LEN>() else {
+            let found = u64::try_from(start.len()).unwrap_or(u64::MAX);
+            return Err(FormatErrorKind::FileLength { expected: 64, found }.at(0));
         };
         let (covered, _) = bytes.split_at_checked(CRC_OFFSET).unwrap_or((bytes, &[]));
         let found = crc32c(covered);
@@ -75,10 +76,8 @@ impl Header {
             return Err(FormatErrorKind::Version { found: version }.at(8));
         }
         let header: Self = wire::decode(bytes, 0)?;
-        if header.file_len != have {
-            return Err(
-                FormatErrorKind::FileLength { expected: header.file_len, found: have }.at(16)
-            );
+        if let Some(found) = file_len.filter(|&found| found != header.file_len) {
+            return Err(FormatErrorKind::FileLength { expected: header.file_len, found }.at(16));
         }
         Ok(header)
     }

@@ -3,15 +3,20 @@
 //! [`Model::parse`] checks the structure in O(tensors). After it every accessor is total: it gives
 //! what the recipe promises and can neither fail nor panic (invariant I2). What is not structure,
 //! the bytes' integrity and the numbers' values, is checked by [`Model::verify`] in O(bytes).
+//!
+//! Where the file cannot be addressed, [`Model::open`] reads all but the matrices from a [`Source`].
 
+mod open;
+mod source;
 mod tensor;
 mod verify;
 
+pub use source::{Fault, Source};
 pub use tensor::{Matrix, Vector};
 pub use verify::Verifier;
 
-use crate::error::{FormatError, FormatErrorKind};
-use crate::format::directory::{Kind, Section, Sections};
+use crate::error::{FormatError, FormatErrorKind, OpenError};
+use crate::format::directory::{Kind, Resident, Section, Sections};
 use crate::format::encoding::Encoding;
 use crate::format::header::Header;
 use crate::format::recipe::{self, Recipe};
@@ -27,11 +32,22 @@ pub struct Model<'a> {
     sections: Sections<'a>,
     entries: &'a [[u8; tensor_table::ENTRY_LEN]],
     places: tensor_table::Places,
-    weights: &'a [u8],
+    weights: Weights<'a>,
+    /// Where the weights start in the file.
+    weights_offset: u64,
     quantized: bool,
     tokenizer: Option<Tokenizer<'a>>,
     chat_template: Option<&'a str>,
     metadata: &'a str,
+}
+
+/// The weights section.
+#[derive(Clone, Copy, Debug)]
+enum Weights<'a> {
+    /// All of it in memory.
+    InPlace(&'a [u8]),
+    /// Only its vectors, one right behind the other.
+    Elsewhere { vectors: &'a [u8] },
 }
 
 /// A tensor of a model: where it belongs, and its bytes.
@@ -47,7 +63,11 @@ pub struct Tensor<'a> {
     pub rows: u32,
     /// Columns, without padding.
     pub cols: u32,
-    /// Its bytes in the file.
+    /// Where it starts in the file.
+    pub offset: u64,
+    /// Its length in the file.
+    pub len: u64,
+    /// Its bytes; none of a matrix that is not in memory.
     pub bytes: &'a [u8],
 }
 
@@ -57,8 +77,14 @@ impl<'a> Model<'a> {
     /// # Errors
     /// [`FormatError`] names the first thing that is wrong, and its byte offset.
     pub fn parse(file: &'a [u8]) -> Result<Self, FormatError> {
-        let header = Header::parse(file)?;
-        let sections = Sections::parse(file, &header)?;
+        let header = Header::parse(file, u64::try_from(file.len()).ok())?;
+        let model = Self::structure(Sections::parse(&Resident::whole(file), &header)?)?;
+        model.check_padding()?;
+        Ok(model)
+    }
+
+    /// Checks what the sections hold, but not what lies between tensors.
+    fn structure(sections: Sections<'a>) -> Result<Self, FormatError> {
         let recipe = parse_recipe(sections.required(Kind::Recipe)?)?;
         let weights = sections.required(Kind::Weights)?;
         let table = sections.required(Kind::Tensors)?;
@@ -82,12 +108,30 @@ impl<'a> Model<'a> {
             sections,
             entries,
             places: tensor_table::Places::new(&recipe),
-            weights: weights.bytes,
+            weights: Weights::InPlace(weights.bytes),
+            weights_offset: weights.offset,
             quantized,
             tokenizer,
             chat_template: text(Kind::ChatTemplate)?,
             metadata: text(Kind::Metadata)?.unwrap_or("{}"),
         })
+    }
+
+    /// The bytes between two tensors are zero.
+    fn check_padding(&self) -> Result<(), FormatError> {
+        let Weights::InPlace(mut rest) = self.weights else { return Ok(()) };
+        let mut cursor = self.weights_offset;
+        for tensor in self.tensors() {
+            let padding = usize::try_from(tensor.offset.saturating_sub(cursor));
+            let cut = rest.split_at_checked(padding.unwrap_or(usize::MAX));
+            let (padding, behind) = cut.ok_or(FormatErrorKind::Truncated.at(cursor))?;
+            if padding.iter().any(|&byte| byte != 0) {
+                return Err(FormatErrorKind::NonZeroPadding.at(cursor));
+            }
+            rest = behind.get(tensor.bytes.len()..).unwrap_or_default();
+            cursor = tensor.offset.saturating_add(tensor.len);
+        }
+        Ok(())
     }
 
     /// Starts the check of checksums and values; see [`Verifier`].
@@ -103,6 +147,26 @@ impl<'a> Model<'a> {
         let mut verifier = self.verifier();
         while verifier.step(usize::MAX)? > 0 {}
         Ok(())
+    }
+
+    /// The same for a model that was [opened](Model::open), its matrices read from `source` into `buffer`; see
+    /// [`Verifier::step_through`].
+    ///
+    /// # Errors
+    /// [`OpenError`]: as [`Model::verify`]; or the source cannot be read, or the buffer is too small.
+    pub fn verify_through(
+        &self,
+        source: &mut dyn Source,
+        buffer: &mut [u8],
+    ) -> Result<(), OpenError> {
+        let mut verifier = self.verifier();
+        while verifier.step_through(source, buffer, usize::MAX)? > 0 {}
+        Ok(())
+    }
+
+    /// Whether its matrices are in memory, to be read in place.
+    pub fn is_in_place(&self) -> bool {
+        matches!(self.weights, Weights::InPlace(_))
     }
 
     /// The architecture.
@@ -192,25 +256,36 @@ impl<'a> Model<'a> {
 
     fn tensor_of(&self, role: Role, layer: u32, raw: &[u8; tensor_table::ENTRY_LEN]) -> Tensor<'a> {
         let entry: tensor_table::Entry = wire::decode(raw, 0).unwrap_or_default();
-        let range = entry_range(&entry).unwrap_or_default();
+        let encoding = Encoding::from_id(entry.encoding).unwrap_or(Encoding::F32);
+        let bytes = match self.weights {
+            Weights::InPlace(weights) => part(weights, entry.offset, entry.len),
+            Weights::Elsewhere { .. } if encoding.is_matrix() => None,
+            Weights::Elsewhere { vectors } => {
+                tensor_table::vectors_before(&self.recipe, role, layer)
+                    .and_then(|offset| part(vectors, offset, entry.len))
+            }
+        };
         Tensor {
             role,
             layer,
-            encoding: Encoding::from_id(entry.encoding).unwrap_or(Encoding::F32),
+            encoding,
             rows: entry.rows,
             cols: entry.cols,
-            bytes: self.weights.get(range).unwrap_or_default(),
+            offset: self.weights_offset.saturating_add(entry.offset),
+            len: entry.len,
+            bytes: bytes.unwrap_or_default(),
         }
     }
 }
 
-fn entry_range(entry: &tensor_table::Entry) -> Option<core::ops::Range<usize>> {
-    let end = size::sum(&[entry.offset, entry.len])?;
-    Some(usize::try_from(entry.offset).ok()?..usize::try_from(end).ok()?)
+/// The `len` bytes from `offset` on.
+fn part(bytes: &[u8], offset: u64, len: u64) -> Option<&[u8]> {
+    let end = size::sum(&[offset, len])?;
+    bytes.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?)
 }
 
 fn parse_recipe(section: Section<'_>) -> Result<Recipe, FormatError> {
-    let found = u64::try_from(section.bytes.len()).unwrap_or(u64::MAX);
+    let found = section.len;
     let raw: &[u8; recipe::LEN] = section.bytes.try_into().map_err(|_| {
         FormatErrorKind::SectionLength { kind: Kind::Recipe, expected: 64, found }
             .at(section.offset)
@@ -266,11 +341,10 @@ fn parse_tensors<'a>(
                 return Err(differs(field, expected, found));
             }
         }
-        check_padding(weights, end, offset)?;
         quantized |= matches!(encoding, Encoding::Q8 | Encoding::Q4);
         end = size::sum(&[offset, found.len]).ok_or(FormatErrorKind::Truncated.at(place))?;
     }
-    let found = u64::try_from(weights.bytes.len()).unwrap_or(u64::MAX);
+    let found = weights.len;
     if end != found {
         let kind = Kind::Weights;
         return Err(
@@ -278,22 +352,4 @@ fn parse_tensors<'a>(
         );
     }
     Ok((entries, quantized))
-}
-
-/// The bytes between two tensors are zero.
-fn check_padding(weights: Section<'_>, from: u64, to: u64) -> Result<(), FormatError> {
-    let at = weights.offset.saturating_add(from);
-    let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
-    let padding = range.and_then(|(from, to)| weights.bytes.get(from..to));
-    match padding {
-        None => {
-            let found = u64::try_from(weights.bytes.len()).unwrap_or(u64::MAX);
-            let kind = Kind::Weights;
-            Err(FormatErrorKind::SectionLength { kind, expected: to, found }.at(weights.offset))
-        }
-        Some(bytes) if bytes.iter().any(|&byte| byte != 0) => {
-            Err(FormatErrorKind::NonZeroPadding.at(at))
-        }
-        Some(_) => Ok(()),
-    }
 }

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::Tensor;
-use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
+use crate::format::encoding::{self, BAND_ROWS, Band, Bands, Encoding};
 
 /// A matrix [rows, cols] in bands.
 #[derive(Clone, Copy, Debug)]
@@ -12,19 +12,23 @@ pub struct Matrix<'a> {
     rows: usize,
     padded_cols: usize,
     band_len: usize,
+    /// Where it starts in the file.
+    offset: u64,
+    /// The bands from `first` on.
+    first: usize,
     bytes: &'a [u8],
 }
 
 impl<'a> Matrix<'a> {
     pub(super) fn new(tensor: &Tensor<'a>) -> Self {
-        let size = |size: u32| usize::try_from(size).unwrap_or(0);
-        let rows = size(tensor.rows);
+        let size = |size: u64| usize::try_from(size).unwrap_or(0);
         Self {
             encoding: tensor.encoding,
-            rows,
-            padded_cols: size(tensor.cols).checked_next_multiple_of(BLOCK).unwrap_or(0),
-            // The parser has compared the bytes with their number of bands.
-            band_len: tensor.bytes.len().checked_div(rows.div_ceil(BAND_ROWS)).unwrap_or(0),
+            rows: size(tensor.rows.into()),
+            padded_cols: size(encoding::padded_cols(tensor.cols).unwrap_or(0)),
+            band_len: size(tensor.encoding.band_len(tensor.cols).unwrap_or(0)),
+            offset: tensor.offset,
+            first: 0,
             bytes: tensor.bytes,
         }
     }
@@ -49,7 +53,23 @@ impl<'a> Matrix<'a> {
         self.rows.div_ceil(BAND_ROWS)
     }
 
-    /// Band `index`; an empty one past the end.
+    /// Bytes of a band.
+    pub fn band_len(&self) -> usize {
+        self.band_len
+    }
+
+    /// Where band `index` starts in the file.
+    pub fn offset_of(&self, index: usize) -> u64 {
+        let before = u64::try_from(index.saturating_mul(self.band_len)).unwrap_or(u64::MAX);
+        self.offset.saturating_add(before)
+    }
+
+    /// The same matrix with its bands from `first` on in `bytes`, as many as these are.
+    pub fn within<'b>(&self, first: usize, bytes: &'b [u8]) -> Matrix<'b> {
+        Matrix { first, bytes, ..*self }
+    }
+
+    /// Band `index`; an empty one past the end, or where it is not in memory.
     pub fn band(&self, index: usize) -> Band<'a> {
         self.band_of(self.bands_in(index..index.saturating_add(1)).bytes)
     }
@@ -59,11 +79,12 @@ impl<'a> Matrix<'a> {
         Band::new(self.encoding, self.padded_cols, bytes)
     }
 
-    /// The bands with these indices, in order; none if one of them is past the end.
+    /// The bands with these indices, in order; none if one of them is past the end, or not in memory.
     pub fn bands_in(&self, indices: Range<usize>) -> Bands<'a> {
         let len = self.band_len;
-        let bytes = indices.start.saturating_mul(len)..indices.end.saturating_mul(len);
-        Bands { bytes: self.bytes.get(bytes).unwrap_or_default(), len }
+        let at = |index: usize| index.wrapping_sub(self.first).saturating_mul(len);
+        let bytes = self.bytes.get(at(indices.start)..at(indices.end));
+        Bands { bytes: bytes.unwrap_or_default(), len }
     }
 
     /// Writes row `row` as floats, `out.len()` of them (columns beyond the matrix are left alone).

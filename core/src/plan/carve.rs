@@ -23,6 +23,8 @@ pub(crate) unsafe trait Plain: Copy + Default + 'static {}
 // SAFETY: integers and floats have no padding and no invalid bit pattern; alignments are 1 to 4.
 unsafe impl Plain for i8 {}
 // SAFETY: as above, with alignment 1.
+unsafe impl Plain for u8 {}
+// SAFETY: as above, with alignment 1.
 unsafe impl Plain for [u8; 32] {}
 // SAFETY: as above.
 unsafe impl Plain for Widened {}
@@ -57,11 +59,14 @@ pub enum Part {
     Rotary,
     /// The logits.
     Logits,
+    /// Bands of weights that are not in memory.
+    Window,
 }
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 4] = [Self::KvCache, Self::Activations, Self::Rotary, Self::Logits];
+    pub const ALL: [Self; 5] =
+        [Self::KvCache, Self::Activations, Self::Rotary, Self::Logits, Self::Window];
 
     /// The name that tables use.
     pub fn name(self) -> &'static str {
@@ -70,6 +75,7 @@ impl Part {
             Self::Activations => "activations",
             Self::Rotary => "rotary",
             Self::Logits => "logits",
+            Self::Window => "window",
         }
     }
 }

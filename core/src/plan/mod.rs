@@ -14,6 +14,7 @@
 #[allow(clippy::arithmetic_side_effects)]
 mod carve;
 mod parts;
+mod window;
 
 pub use carve::{ALIGNMENT, Arena, Part};
 pub(crate) use carve::{Carver, Claim, Cutter, Items, Strips};
@@ -25,6 +26,7 @@ use crate::format::encoding::{BLOCK, Group, padded_cols};
 use crate::kernel::{Sums, Widened};
 use crate::model::Model;
 use carve::Counter;
+use window::Window;
 
 /// How keys and values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,12 +73,17 @@ pub struct Limits {
     pub workers: u32,
     /// Which logits are kept.
     pub logits: KeepLogits,
+    /// Bytes, at most, of the window that weights are read through where they are not in memory
+    /// ([`crate::Engine::streaming`]): at least the model's largest band; twice that and more to read ahead.
+    /// `None` where they are read in place.
+    pub window: Option<usize>,
 }
 
 impl Default for Limits {
-    /// Context 256, one token at a time, one thread.
+    /// Context 256, one token at a time, one thread, weights in place.
     fn default() -> Self {
-        Self { context: 256, batch: 1, kv: None, workers: 1, logits: KeepLogits::Last }
+        let logits = KeepLogits::Last;
+        Self { context: 256, batch: 1, kv: None, workers: 1, logits, window: None }
     }
 }
 
@@ -92,8 +99,8 @@ impl Plan {
     /// Computes the plan. Pure arithmetic.
     ///
     /// # Errors
-    /// [`PlanError`] if a limit is 0 or beyond the model, or the bytes do not fit this machine's
-    /// addresses.
+    /// [`PlanError`] if a limit is 0 or beyond the model, the window takes no band, or the bytes do not fit
+    /// this machine's addresses.
     pub fn new(model: &Model<'_>, limits: &Limits) -> Result<Self, PlanError> {
         let shape = Shape::new(model, limits)?;
         let mut counter = Counter::default();
@@ -150,7 +157,7 @@ impl Plan {
     ) -> Result<(Shape, Buffers<Cutter<'a>>), EngineError> {
         let same =
             self.shape.recipe == *model.recipe() && self.shape.quantized == model.is_quantized();
-        if !same {
+        if !same || !self.shape.window.fits(model) {
             return Err(EngineError::OtherModel);
         }
         let (need, have) = (self.total, arena.len());
@@ -186,6 +193,7 @@ pub(crate) struct Shape {
     pub(crate) layers: usize,
     /// Columns, padded, of the widest matrix.
     pub(crate) width: usize,
+    pub(crate) window: Window,
 }
 
 impl Shape {
@@ -222,6 +230,7 @@ impl Shape {
             rotary_dims: size(recipe.rotary_dims)?,
             layers: size(recipe.layers)?,
             width: width.ok_or(PlanError::TooLarge)?,
+            window: Window::new(model, limits.window)?,
         })
     }
 }
@@ -437,6 +446,8 @@ pub(crate) struct Buffers<C: Carver> {
     pub(crate) rotary: C::Slice<f32>,
     /// Logits [1 or batch, vocab_size].
     pub(crate) logits: C::Slice<f32>,
+    /// Of weights that are not in memory.
+    pub(crate) window: [C::Slice<u8>; 2],
 }
 
 impl<C: Carver> Buffers<C> {
@@ -448,6 +459,7 @@ impl<C: Carver> Buffers<C> {
         let output = attention.max(shape.ffn.checked_mul(middle)?);
         let logit_rows = if shape.logits == KeepLogits::All { batch } else { 1 };
         let part = Part::Activations;
+        let [present, ahead] = shape.window.halves;
         Some(Self {
             cache: KvBuffers::carve(carver, shape)?,
             tokens: carver.slice(part, Some(batch))?,
@@ -457,6 +469,10 @@ impl<C: Carver> Buffers<C> {
             queries: Queries::carve(carver, shape)?,
             rotary: carver.slice(Part::Rotary, product(&[batch, shape.rotary_dims]))?,
             logits: carver.slice(Part::Logits, product(&[logit_rows, shape.vocab_size]))?,
+            window: [
+                carver.slice(Part::Window, Some(present))?,
+                carver.slice(Part::Window, Some(ahead))?,
+            ],
         })
     }
 }

@@ -99,7 +99,7 @@ impl Contents {
         let sections = model.sections().map(|section| SectionLine {
             name: section.kind.name(),
             offset: section.offset,
-            bytes: section.bytes.len() as u64,
+            bytes: section.len,
             crc32c: format!("{:08x}", section.crc),
         });
         Self {
@@ -228,7 +228,7 @@ fn tensor_lines(model: &Model<'_>) -> Vec<TensorLine> {
     let mut lines: Vec<TensorLine> = Vec::new();
     for tensor in model.tensors() {
         let (role, encoding) = (tensor.role.name(), tensor.encoding.name());
-        let bytes = tensor.bytes.len() as u64;
+        let bytes = tensor.len;
         match lines.iter_mut().find(|line| (line.role, line.encoding) == (role, encoding)) {
             Some(line) => {
                 line.count += 1;

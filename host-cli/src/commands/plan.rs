@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use acorn_core::{KeepLogits, Limits, Plan};
+use acorn_core::format::directory::Kind;
+use acorn_core::{KeepLogits, Limits, Model, Plan};
 use serde::Serialize;
 
 use super::options::Kv;
@@ -13,7 +14,9 @@ use crate::source;
 
 /// Show the exact memory that a model needs
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  acorn plan smol.acorn --context 2048 --kv int8")]
+#[command(
+    after_help = "Examples:\n  acorn plan smol.acorn --context 2048 --kv int8\n  acorn plan home --context 128 --window 16384"
+)]
 pub(super) struct Args {
     /// An .acorn file, a Hugging Face folder, or a bundled model
     file: PathBuf,
@@ -29,6 +32,9 @@ pub(super) struct Args {
     /// Threads that work at once
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: u32,
+    /// Bytes of a window that weights are streamed through, not read in place
+    #[arg(long, value_name = "BYTES")]
+    window: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -37,6 +43,8 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Memory {
     file_bytes: u64,
+    /// Of the file, where its matrices are streamed.
+    resident_bytes: Option<u64>,
     arena_bytes: usize,
     kv_bytes_per_token: usize,
     context: usize,
@@ -54,11 +62,14 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         kv: args.kv.map(Into::into),
         workers: args.threads,
         logits: KeepLogits::Last,
+        window: args.window,
     };
-    let plan = Plan::new(&file.model()?, &limits)
-        .map_err(|error| Error::input(&args.file, error.to_string()))?;
+    let model = file.model()?;
+    let plan =
+        Plan::new(&model, &limits).map_err(|error| Error::input(&args.file, error.to_string()))?;
     let memory = Memory {
         file_bytes: file.len(),
+        resident_bytes: args.window.map(|_| file.len() - streamed(&model)),
         arena_bytes: plan.arena_bytes(),
         kv_bytes_per_token: plan.kv_bytes_per_token(),
         context: plan.context(),
@@ -70,17 +81,27 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     if args.json { print::json(&memory) } else { print::text(&describe(&memory, &plan)) }
 }
 
+/// Bytes of the file that need not be in memory: the weights but for their vectors.
+fn streamed(model: &Model<'_>) -> u64 {
+    let weights = model.sections().find(|section| section.kind == Kind::Weights);
+    let vectors = model.tensors().filter(|tensor| !tensor.encoding.is_matrix());
+    weights.map_or(0, |section| section.len) - vectors.map(|tensor| tensor.len).sum::<u64>()
+}
+
 fn describe(memory: &Memory, plan: &Plan) -> String {
     let mut table = print::table(&["", "bytes", "KiB"], &[1, 2]);
     let mut line = |name: &str, bytes: u64| {
         let kib = format!("{:.1}", bytes as f64 / 1024.0);
         table.add_row([name, &bytes.to_string(), &kib]);
     };
-    for (part, bytes) in plan.parts() {
+    for (part, bytes) in plan.parts().filter(|&(_, bytes)| bytes > 0) {
         line(part.name(), bytes as u64);
     }
     line("arena", memory.arena_bytes as u64);
-    line("file (read in place)", memory.file_bytes);
+    match memory.resident_bytes {
+        None => line("file (read in place)", memory.file_bytes),
+        Some(bytes) => line("file without matrices", bytes),
+    }
     format!(
         "context {}, batch {}, threads {}, keys and values in {} ({} bytes per token)\n\n{table}",
         memory.context, memory.batch, memory.threads, memory.kv, memory.kv_bytes_per_token

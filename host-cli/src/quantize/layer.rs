@@ -126,6 +126,7 @@ impl Layer {
             kv: Some(KvKind::F32),
             workers: 1,
             logits: if all { KeepLogits::All } else { KeepLogits::Last },
+            window: None,
         };
         let plan = Plan::new(&model, &limits).map_err(|error| ours(error.to_string()))?;
         let done = Mutex::new(Vec::new());
@@ -174,7 +175,7 @@ fn run_window(
                 return Ok(seen);
             }
         }
-        if engine.poll(1) == Progress::Done {
+        if engine.poll(1)? == Progress::Done {
             return Ok(seen);
         }
     }

@@ -107,7 +107,7 @@ pub fn decode(
                 None => (before_products, 1),
             };
             let start = clock();
-            let progress = engine.poll(budget);
+            let progress = engine.poll(budget)?;
             cost.add(part, clock() - start);
             before_products = match part {
                 Part::QueryKeyValue | Part::Attention => Part::Attention,

@@ -8,8 +8,14 @@ use acorn_core::{FormatError, KeepLogits, Limits, Model};
 include!(concat!(env!("OUT_DIR"), "/plan.rs"));
 
 /// What the engine shall be able to do: the fewest bytes, one token at a time.
-pub const LIMITS: Limits =
-    Limits { context: CONTEXT, batch: 1, kv: None, workers: 1, logits: KeepLogits::Last };
+pub const LIMITS: Limits = Limits {
+    context: CONTEXT,
+    batch: 1,
+    kv: None,
+    workers: 1,
+    logits: KeepLogits::Last,
+    window: None,
+};
 
 /// A place for an `.acorn` file in flash, read in place.
 #[derive(Clone, Copy, Debug)]

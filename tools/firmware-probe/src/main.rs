@@ -8,7 +8,9 @@ use core::panic::PanicInfo;
 
 use acorn_core::engine::Progress;
 use acorn_core::tokenizer::{Decoder, EncodeOptions, Slot};
-use acorn_core::{Arena, Engine, Inline, KvKind, Limits, Model, Plan, Sampler, SamplerOptions};
+use acorn_core::{
+    Arena, Engine, Fault, Inline, KvKind, Limits, Model, Plan, Sampler, SamplerOptions, Source,
+};
 
 /// Where the linker script says execution starts.
 #[unsafe(no_mangle)]
@@ -18,6 +20,7 @@ extern "C" fn probe() -> ! {
         black_box(verify(black_box(&[])));
         black_box(tokens(black_box(&[]), black_box(""), black_box(&mut [])));
         black_box(generate(black_box(&[]), &mut arena, black_box(&[]), black_box(&mut [])));
+        black_box(streamed(black_box(&mut Device), black_box(&mut []), &mut arena));
     }
 }
 
@@ -67,12 +70,34 @@ fn generate(file: &[u8], arena: &mut [u8], prompt: &[u32], out: &mut [u32]) -> O
         let token = sampler.sample(engine.logits(), recent);
         *rest.first_mut()? = token;
         engine.begin(&[token]).ok()?;
-        while engine.poll(black_box(10_000)) == Progress::Pending {}
+        while engine.poll(black_box(10_000)).ok()? == Progress::Pending {}
         black_box(engine.batch_logits().count());
     }
     black_box((engine.kernel(), engine.position(), engine.decode(0).ok()?));
     engine.reset();
     Some(())
+}
+
+/// A device that weights are read from.
+struct Device;
+
+impl Source for Device {
+    fn read(&mut self, _: u64, into: &mut [u8]) -> Result<(), Fault> {
+        black_box(into);
+        black_box(Ok(()))
+    }
+}
+
+/// The same for weights that are not in memory.
+#[inline(never)]
+fn streamed(source: &mut dyn Source, resident: &mut [u8], arena: &mut [u8]) -> Option<u32> {
+    black_box(Model::resident_bytes(source).ok()?);
+    let model = Model::open(source, resident).ok()?;
+    model.verify_through(source, arena).ok()?;
+    let limits = Limits { window: black_box(Some(16 * 1024)), ..Limits::default() };
+    let plan = Plan::new(&model, &limits).ok()?;
+    let mut engine = Engine::streaming(&model, &plan, arena, source).ok()?;
+    Some(acorn_core::greedy(engine.decode(0).ok()?))
 }
 
 /// Linked only if something can panic: the check looks for this name.

@@ -1,0 +1,42 @@
+//! Where a model's bytes are read from when they are not in memory.
+
+use crate::error::ReadError;
+
+/// A model's file on something that has to be read: a block device, serial flash, a file.
+///
+/// The core reads bands, rows and sections in whole, in the order of the file but for the embedding; from
+/// the thread that calls it.
+pub trait Source: Send {
+    /// Fills `into` with the bytes from `offset` on, from the start of the `.acorn` file.
+    ///
+    /// # Errors
+    /// Not all of them could be read. What `into` holds then does not matter.
+    fn read(&mut self, offset: u64, into: &mut [u8]) -> Result<(), Fault>;
+
+    /// The same, with `work` that can be done meanwhile: a source that transfers on its own (DMA, another
+    /// thread) starts the transfer, calls `work` once, and waits for the transfer's end. The bytes that
+    /// `work` needs are not in `into`. One that cannot leaves this as it is.
+    ///
+    /// # Errors
+    /// As [`Source::read`], whether `work` was called or not.
+    fn read_beside(
+        &mut self,
+        offset: u64,
+        into: &mut [u8],
+        work: &mut dyn FnMut(),
+    ) -> Result<(), Fault> {
+        work();
+        self.read(offset, into)
+    }
+}
+
+/// That a source could not read: its own number for why, an errno or a driver's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault(pub i32);
+
+impl Fault {
+    /// The fault of a read of `len` bytes at `offset`.
+    pub(crate) fn at(self, offset: u64, len: usize) -> ReadError {
+        ReadError { offset, len, code: self.0 }
+    }
+}
