@@ -54,7 +54,7 @@ pub(crate) fn check() -> Result<String> {
     if findings.is_empty() {
         let boards = Board::ALL.len();
         Ok(format!(
-            "{boards} boards print what they must, and have the bits of {kernels} kernels here"
+            "{boards} boards print what they must, and have the bits of {kernels} runs here"
         ))
     } else {
         Err(findings.join("\n"))
@@ -214,8 +214,8 @@ fn against_record(rows: &[String]) -> Result<()> {
     ))
 }
 
-/// The self-test on this machine, with all its kernels: how many there are, all of the hash that the
-/// boards are compared with.
+/// The self-test on this machine, with all its kernels, alone and shared by two threads: how many runs
+/// there are, all of the hash that the boards are compared with.
 fn host(model: &Path) -> Result<usize> {
     let folder = boards::folder();
     let mut host = cargo(&["run", "--release", "--manifest-path", boards::MANIFEST]);
