@@ -12,7 +12,7 @@
 
 fn main() {
     println!("cargo:rerun-if-env-changed=ACORN_KERNEL");
-    println!("cargo:rustc-check-cfg=cfg(acorn_dsp, acorn_mve)");
+    println!("cargo:rustc-check-cfg=cfg(acorn_dsp, acorn_mve, acorn_fpu)");
     let target = std::env::var("TARGET").unwrap_or_default();
     let armv8 = target.starts_with("thumbv8m.main");
     if !(armv8 || target.starts_with("thumbv7em")) {
@@ -22,6 +22,10 @@ fn main() {
     let chosen = |kernel, processor| {
         println!("cargo:rustc-cfg=acorn_{kernel}");
         println!("cargo:rustc-env=ACORN_PROCESSOR={processor}");
+        // A processor with DSP instructions may come without a floating-point unit.
+        if target.ends_with("eabihf") || kernel == "mve" {
+            println!("cargo:rustc-cfg=acorn_fpu");
+        }
     };
     match std::env::var("ACORN_KERNEL").as_deref() {
         Ok("scalar") => {}

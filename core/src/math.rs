@@ -64,7 +64,7 @@ pub fn exp2_of_negative(x: f32) -> f32 {
     if rounded < ROUND - 125.0 { 0.0 } else { p * power_of_two(n) }
 }
 
-/// 2¹⁵⁻ˣ for x in units of 2⁻¹⁶, in integers, within 3; exactly 2¹⁵ at 0. For weights that will have 14 bits.
+/// 2¹⁵⁻ˣ for x in units of 2⁻¹⁶, in integers, within 5; exactly 2¹⁵ at 0. For weights that will have 14 bits.
 #[inline(always)]
 pub fn exp2_fixed(x: u32) -> i32 {
     let x = x.min(0x7F_FFFF);
@@ -76,8 +76,8 @@ pub fn exp2_fixed(x: u32) -> i32 {
     p.checked_shr((x + 0x8000) >> 16).unwrap_or(0)
 }
 
-/// The polynomial of 2¹⁵⁻ˣ for |x| ≤ 1/2: the coefficients of x⁴ to 1.
-pub(crate) const EXP2_FIXED: [i32; 5] = [314, -1832, 7872, -22712, 32768];
+/// The polynomial of 2¹⁵⁻ˣ for |x| ≤ 1/2: the coefficients of x³ to 1.
+pub(crate) const EXP2_FIXED: [i32; 4] = [-1802, 7937, -22717, 32768];
 
 /// n and y such that eˣ = 2ⁿ · y, y near 1; for -104 ≤ x ≤ 89, or NaN, for which y is NaN.
 #[inline(always)]

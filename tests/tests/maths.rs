@@ -84,7 +84,7 @@ fn powers_of_two_are_as_near_as_weights_need() {
         worst[1] = worst[1].max((found / exact - 1.0).abs());
     }
     println!("in integers {:.2}, in floats {:.2e}", worst[0], worst[1]);
-    assert!(worst[0] <= 3.0 && worst[1] <= 3e-6, "{worst:?}");
+    assert!(worst[0] <= 5.0 && worst[1] <= 3e-6, "{worst:?}");
     assert_eq!([0, 24 << 16, u32::MAX].map(exp2_fixed), [32768, 0, 0]);
     assert_eq!([0.0, -126.0, f32::NEG_INFINITY].map(exp2_of_negative), [1.0, 0.0, 0.0]);
     assert!(exp2_of_negative(f32::NAN).is_nan());

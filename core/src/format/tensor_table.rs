@@ -358,6 +358,10 @@ impl Places {
     }
 
     /// The index of a tensor in the table; `None` where there is no such.
+    #[allow(
+        clippy::as_conversions,
+        reason = "there is no other way from a discriminant to a number"
+    )]
     pub fn of(&self, role: Role, layer: u32) -> Option<usize> {
         let index = role as usize;
         let within = usize::from((*self.within.get(index)?)?);

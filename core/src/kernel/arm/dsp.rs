@@ -22,6 +22,8 @@
 
 use core::arch::naked_asm;
 
+#[cfg(acorn_fpu)]
+use super::q4_layout;
 use super::wide::q8_wide;
 use super::{aligned, blocks, float};
 use crate::format::BLOCK;
@@ -35,7 +37,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8,
     q4,
     gemv_q8,
-    gemv_q4: |bands, x, scale, out| gemv::q4(q4, bands, x, scale, out),
+    gemv_q4,
     q8_wide,
     elementwise: float::ELEMENTWISE,
 };
@@ -176,7 +178,7 @@ unsafe extern "C" fn q8_band(
 }
 
 fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
-    #[cfg(target_abi = "eabihf")]
+    #[cfg(acorn_fpu)]
     if fpu::gemv_q8(bands, x, scale, out) {
         return;
     }
@@ -196,6 +198,14 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
             q4_band(blocks.as_ptr(), x.as_ptr(), pairs.as_ptr(), end, sums);
         }
     }
+}
+
+fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    #[cfg(acorn_fpu)]
+    if fpu::gemv_q4(bands, x, scale, out) {
+        return;
+    }
+    gemv::q4(q4, bands, x, scale, out);
 }
 
 /// Four words of a group, `at` bytes from r0, by the 8 activations at r1, added to r4 to r7.
@@ -336,13 +346,34 @@ unsafe extern "C" fn q4_band(
 }
 
 /// Whole products of a matrix and a vector, scales included, where there is a floating-point unit.
-#[cfg(target_abi = "eabihf")]
+#[cfg(acorn_fpu)]
 mod fpu {
+    use super::super::fpu::{SCALES, rescale};
     use super::*;
-    use crate::format::encoding::BAND_ROWS;
 
-    /// Bytes of a band's scales.
-    const SCALES: usize = 2 * BAND_ROWS;
+    /// [`Kernel::gemv_q4`]; false where that is for the portable loop to do.
+    pub(super) fn gemv_q4(
+        bands: Bands<'_>,
+        x: &Ints<'_>,
+        scale: f32,
+        out: &mut [Sums<f32>],
+    ) -> bool {
+        let Some(layout) = q4_layout(bands, x) else { return false };
+        if x.widened.len() != layout.blocks {
+            return false;
+        }
+        let x = x.widened.as_ptr_range();
+        for (band, out) in bands.iter().zip(out) {
+            let mut sums = Sums::default();
+            // SAFETY: a band at a multiple of 4 with this layout, and a widened block for each of its.
+            unsafe {
+                let pairs = band.as_ptr().add(layout.pairs).cast();
+                q4_band(band.as_ptr().cast(), x.start, pairs, x.end, &mut sums);
+                rescale(&sums, band, layout.scales, scale, out);
+            }
+        }
+        true
+    }
 
     /// [`Kernel::gemv_q8`]; false where that is for the portable loop to do.
     pub(super) fn gemv_q8(

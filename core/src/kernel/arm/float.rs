@@ -18,15 +18,15 @@ pub(super) const ELEMENTWISE: Elementwise = Elementwise {
     quantize,
     quantize_wide,
     activate,
-    #[cfg(target_abi = "eabihf")]
-    softmax: super::fpu::softmax,
+    #[cfg(acorn_fpu)]
+    softmax: super::softmax::softmax,
     ..Elementwise::PORTABLE
 };
 
 /// The largest magnitude, or NaN.
 fn largest(x: &[f32]) -> f32 {
     let twice = |x: &[f32]| x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
-    #[cfg(target_abi = "eabihf")]
+    #[cfg(acorn_fpu)]
     let twice = |x: &[f32]| {
         let (bands, rest) = x.as_chunks();
         super::fpu::largest_twice(bands).max(twice(rest))
@@ -45,7 +45,7 @@ fn quantize(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32 {
     let Some((inverse, scale)) = scales(x, 127.0) else {
         return (Elementwise::PORTABLE.quantize)(x, q, block_sums);
     };
-    #[cfg(target_abi = "eabihf")]
+    #[cfg(acorn_fpu)]
     if super::fpu::quantize(x, inverse, q, block_sums) {
         return scale;
     }
@@ -67,7 +67,7 @@ fn quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32 {
     let Some((inverse, scale)) = scales(x, limit) else {
         return (Elementwise::PORTABLE.quantize_wide)(x, limit, q);
     };
-    #[cfg(target_abi = "eabihf")]
+    #[cfg(acorn_fpu)]
     if super::fpu::round(x, inverse, q) {
         return scale;
     }

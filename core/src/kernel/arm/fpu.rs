@@ -1,10 +1,8 @@
-//! Quantizing, and attention's loops over a chunk of scores, 8 numbers at a time in the registers of the
-//! floating-point unit: the same operations in the same order as [`crate::kernel::elementwise`].
+//! Quantizing, and the float edge of dot products, 8 numbers at a time in the registers of the floating-point
+//! unit: the same operations in the same order as [`crate::kernel::elementwise`].
 //!
 //! ```text
-//! 2^-x:        smlawb, a product of 32 and 16 bits without its lowest 16, is a step of the polynomial; shifts by
-//!              more than 31 give 0
-//! magnitudes:  floats without their sign are ordered as their bits are; weights have none
+//! magnitudes:  floats without their sign are ordered as their bits are
 //! rounding:    x + 1.5 · 2²³ has the integer in its low 16 bits, which are stored as they are
 //! ```
 //!
@@ -13,68 +11,8 @@
 use core::arch::naked_asm;
 
 use super::aligned;
-use crate::format::BLOCK;
+use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::Sums;
-use crate::kernel::elementwise::{Elementwise, Scores, Softmax};
-use crate::math::EXP2_FIXED;
-
-/// See [`Elementwise::softmax`].
-pub(super) fn softmax(
-    scores: Scores<'_>,
-    scales: &[Sums<u16>],
-    limit: f32,
-    x: &mut [Sums<f32>],
-    q: &mut [Sums<i16>],
-) -> Softmax {
-    let (bands, keys) = (x.len(), scores.scales);
-    let least = scores.sums.len().min(keys.len()).min(scales.len());
-    if least < bands
-        || q.len() != bands
-        || bands == 0
-        || scores.step != 1
-        || !(aligned(keys) && aligned(scales) && aligned(q))
-    {
-        return (Elementwise::PORTABLE.softmax)(scores, scales, limit, x, q);
-    }
-    let Scores { sums, scale, count, max, .. } = scores;
-    let sums = sums.get_mut(..bands).unwrap_or_default();
-    let all = sums.as_mut_ptr_range();
-    // SAFETY: there are bands from start to end, not none, and as many of keys' scales, at a multiple of 4.
-    unsafe { score_bands(all.start, keys.as_ptr(), all.end, scale.to_bits()) }
-    sums.as_flattened_mut().get_mut(count..).unwrap_or_default().fill(i32::MIN);
-    let all = sums.as_mut_ptr_range();
-    // SAFETY: the bands are there, as many of values' scales, at a multiple of 4, and as many of x.
-    let (both, largest) = unsafe {
-        let both = exp2_bands(all.start, all.end, max);
-        (both, weigh_bands(all.start, all.end, scales.as_ptr(), x.as_mut_ptr()))
-    };
-    let largest = f32::from_bits(largest);
-    let (x, q) = (x.as_flattened(), q.as_flattened_mut());
-    let scale = if (1e-30..f32::INFINITY).contains(&largest) && round(x, limit / largest, q) {
-        largest / limit
-    } else {
-        (Elementwise::PORTABLE.quantize_wide)(x, limit, q)
-    };
-    Softmax { max: both as i32, sum: (both >> 32) as i32, scale }
-}
-
-/// Two scales, the halves of a word, as floats; r9 has ones in its upper half.
-macro_rules! long {
-    ($word:literal, $low:literal, $high:literal) => {
-        concat!(
-            "lsl r8, ", $word, ", #16\n", "and ", $word, ", ", $word, ", r9\n", "vmov ", $low,
-            ", ", $high, ", r8, ", $word, "\n",
-        )
-    };
-    () => {
-        concat!(
-            long!("r4", "s8", "s9"),
-            long!("r5", "s10", "s11"),
-            long!("r6", "s12", "s13"),
-            long!("r7", "s14", "s15"),
-        )
-    };
-}
 
 /// Something for each of a band's numbers.
 macro_rules! each {
@@ -90,286 +28,6 @@ macro_rules! each {
             $what!("7", "15", "23"),
         )
     };
-}
-
-macro_rules! score {
-    ($x:literal, $key:literal, $lane:literal) => {
-        concat!(
-            "vmul.f32 s",
-            $key,
-            ", s",
-            $key,
-            ", s16\n",
-            "vcvt.f32.s32 s",
-            $x,
-            ", s",
-            $x,
-            "\n",
-            "vmul.f32 s",
-            $x,
-            ", s",
-            $x,
-            ", s",
-            $key,
-            "\n",
-        )
-    };
-}
-
-/// Makes scores of the sums of the bands from `sums` to `end`, at least one.
-///
-/// # Safety
-/// There are as many of `scales`, at a multiple of 4. The routine saves what a function must, r4 to r9 and s16,
-/// and stays within them.
-#[unsafe(naked)]
-unsafe extern "C" fn score_bands(
-    sums: *mut Sums<i32>,
-    scales: *const Sums<u16>,
-    end: *mut Sums<i32>,
-    scale: u32,
-) {
-    naked_asm!(
-        processor!(),
-        "push {{r4-r9, lr}}",
-        "vpush {{s16}}",
-        "vmov s16, r3",
-        "movw r9, #0",
-        "movt r9, #0xFFFF",
-        "1:",
-        "vldmia r0, {{s0-s7}}",
-        "ldmia r1!, {{r4-r7}}",
-        long!(),
-        each!(score),
-        "vstmia r0!, {{s0-s7}}",
-        "cmp r0, r2",
-        "bne 1b",
-        "vpop {{s16}}",
-        "pop {{r4-r9, pc}}",
-    )
-}
-
-macro_rules! larger {
-    ($register:literal, $label:literal) => {
-        concat!("cmp ", $register, ", r2\n", "bgt 2", $label, "f\n", "3", $label, ":\n",)
-    };
-    (@far $register:literal, $label:literal) => {
-        concat!("2", $label, ":\n", "mov r2, ", $register, "\n", "b 3", $label, "b\n",)
-    };
-}
-
-/// A score to its weight.
-macro_rules! exp2 {
-    ($x:literal) => {
-        concat!(
-            "qsub ",
-            $x,
-            ", r2, ",
-            $x,
-            "\n",
-            "usat ",
-            $x,
-            ", #23, ",
-            $x,
-            "\n",
-            "smlawb lr, r8, ",
-            $x,
-            ", r9\n",
-            "smlawb lr, lr, ",
-            $x,
-            ", r10\n",
-            "smlawb lr, lr, ",
-            $x,
-            ", r11\n",
-            "smlawb lr, lr, ",
-            $x,
-            ", r12\n",
-            "add ",
-            $x,
-            ", ",
-            $x,
-            ", #0x8000\n",
-            "lsr ",
-            $x,
-            ", ",
-            $x,
-            ", #16\n",
-            "lsr ",
-            $x,
-            ", lr, ",
-            $x,
-            "\n",
-            "add r3, r3, ",
-            $x,
-            "\n",
-        )
-    };
-}
-
-/// Four scores to their weights.
-macro_rules! four_exp2 {
-    () => {
-        concat!(
-            "ldmia r0, {{r4-r7}}\n",
-            exp2!("r4"),
-            exp2!("r5"),
-            exp2!("r6"),
-            exp2!("r7"),
-            "stmia r0!, {{r4-r7}}\n",
-        )
-    };
-}
-
-/// Finds the largest of the scores from `x` to `end`, at least a band, and of `max`; makes weights of them.
-/// Returns that score and, above it, the weights' sum.
-///
-/// # Safety
-/// The bands are there. The routine saves what a function must: r4 to r11.
-#[unsafe(naked)]
-unsafe extern "C" fn exp2_bands(x: *mut Sums<i32>, end: *mut Sums<i32>, max: i32) -> u64 {
-    // r2 the largest, r3 the sum, r4-r7 scores, r8-r12 the polynomial, lr its value
-    naked_asm!(
-        processor!(),
-        "push {{r4-r11, lr}}",
-        "mov lr, r0",
-        "1:",
-        "ldmia lr!, {{r4-r11}}",
-        larger!("r4", "0"),
-        larger!("r5", "1"),
-        larger!("r6", "2"),
-        larger!("r7", "3"),
-        larger!("r8", "4"),
-        larger!("r9", "5"),
-        larger!("r10", "6"),
-        larger!("r11", "7"),
-        "cmp lr, r1",
-        "bne 1b",
-        "mov r3, #0",
-        "movw r8, #:lower16:{0}",
-        "movt r8, #:upper16:{0}",
-        "ldmia r8, {{r8-r12}}",
-        "2:",
-        four_exp2!(),
-        four_exp2!(),
-        "cmp r0, r1",
-        "bne 2b",
-        "mov r0, r2",
-        "mov r1, r3",
-        "pop {{r4-r11, pc}}",
-        larger!(@far "r4", "0"),
-        larger!(@far "r5", "1"),
-        larger!(@far "r6", "2"),
-        larger!(@far "r7", "3"),
-        larger!(@far "r8", "4"),
-        larger!(@far "r9", "5"),
-        larger!(@far "r10", "6"),
-        larger!(@far "r11", "7"),
-        sym COEFFICIENTS,
-    )
-}
-
-static COEFFICIENTS: [i32; 5] = EXP2_FIXED;
-
-macro_rules! weight {
-    ($x:literal, $scale:literal, $lane:literal) => {
-        concat!(
-            "vcvt.f32.s32 s",
-            $x,
-            ", s",
-            $x,
-            "\n",
-            "vmul.f32 s",
-            $x,
-            ", s",
-            $x,
-            ", s",
-            $scale,
-            "\n",
-        )
-    };
-}
-
-macro_rules! larger_bits {
-    ($x:literal, $next:literal) => {
-        concat!(
-            "vmov r4, r5, s",
-            $x,
-            ", s",
-            $next,
-            "\n",
-            "cmp r4, r10\n",
-            "bhi 2",
-            $x,
-            "f\n",
-            "3",
-            $x,
-            ":\n",
-            "cmp r5, r10\n",
-            "bhi 2",
-            $next,
-            "f\n",
-            "3",
-            $next,
-            ":\n",
-        )
-    };
-    (@far $x:literal, $next:literal) => {
-        concat!(
-            "2",
-            $x,
-            ":\n",
-            "mov r10, r4\n",
-            "b 3",
-            $x,
-            "b\n",
-            "2",
-            $next,
-            ":\n",
-            "mov r10, r5\n",
-            "b 3",
-            $next,
-            "b\n",
-        )
-    };
-}
-
-/// Writes the weights of the bands from `weights` to `end`, at least one, times scales; returns the largest of
-/// the products' bits.
-///
-/// # Safety
-/// The bands are there, as many scales at a multiple of 4, and room for as many products. The routine saves what
-/// a function must, r4 to r10, and stays within them.
-#[unsafe(naked)]
-unsafe extern "C" fn weigh_bands(
-    weights: *const Sums<i32>,
-    end: *const Sums<i32>,
-    scales: *const Sums<u16>,
-    x: *mut Sums<f32>,
-) -> u32 {
-    naked_asm!(
-        processor!(),
-        "push {{r4-r10, lr}}",
-        "movw r9, #0",
-        "movt r9, #0xFFFF",
-        "mov r10, #0",
-        "1:",
-        "vldmia r0!, {{s0-s7}}",
-        "ldmia r2!, {{r4-r7}}",
-        long!(),
-        each!(weight),
-        "vstmia r3!, {{s0-s7}}",
-        larger_bits!("0", "1"),
-        larger_bits!("2", "3"),
-        larger_bits!("4", "5"),
-        larger_bits!("6", "7"),
-        "cmp r0, r1",
-        "bne 1b",
-        "mov r0, r10",
-        "pop {{r4-r10, pc}}",
-        larger_bits!(@far "0", "1"),
-        larger_bits!(@far "2", "3"),
-        larger_bits!(@far "4", "5"),
-        larger_bits!(@far "6", "7"),
-    )
 }
 
 /// Rounds the products of x, which are below 2²² in magnitude; unless there are none, or parts of a band, or
@@ -388,6 +46,88 @@ macro_rules! rounded {
     ($x:literal, $temp:literal, $lane:literal) => {
         concat!("vmul.f32 s", $x, ", s", $x, ", s8\n", "vadd.f32 s", $x, ", s", $x, ", s9\n",)
     };
+}
+
+/// Bytes of a band's scales.
+pub(super) const SCALES: usize = 2 * BAND_ROWS;
+
+/// Multiplies a band's sums with the scales of its rows, `at` bytes from its start, and the token's.
+///
+/// # Safety
+/// The scales end within the band, which lies at a multiple of 4, as `at` is one.
+#[inline(always)]
+pub(super) unsafe fn rescale(
+    sums: &Sums<i32>,
+    band: &[u8],
+    at: usize,
+    scale: f32,
+    out: &mut Sums<f32>,
+) {
+    // SAFETY: by this function's contract.
+    unsafe { rescale_band(sums, band.as_ptr().add(at), out, scale.to_bits()) }
+}
+
+macro_rules! rescale_four {
+    () => {
+        concat!(
+            "vldmia r0!, {{s0-s3}}\n",
+            "ldmia r1!, {{r4, r5}}\n",
+            "lsl r12, r4, #16\n",
+            "bfc r4, #0, #16\n",
+            "vmov s4, s5, r12, r4\n",
+            "lsl r12, r5, #16\n",
+            "bfc r5, #0, #16\n",
+            "vmov s6, s7, r12, r5\n",
+            rescale_four!("s0", "s4"),
+            rescale_four!("s1", "s5"),
+            rescale_four!("s2", "s6"),
+            rescale_four!("s3", "s7"),
+            "vstmia r2!, {{s0-s3}}\n",
+        )
+    };
+    ($sum:literal, $scale:literal) => {
+        concat!(
+            "vmul.f32 ",
+            $scale,
+            ", ",
+            $scale,
+            ", s8\n",
+            "vcvt.f32.s32 ",
+            $sum,
+            ", ",
+            $sum,
+            "\n",
+            "vmul.f32 ",
+            $sum,
+            ", ",
+            $sum,
+            ", ",
+            $scale,
+            "\n",
+        )
+    };
+}
+
+/// See [`rescale`].
+///
+/// # Safety
+/// `scales` are a band's, at a multiple of 4. The routine saves what a function must: r4 and r5.
+#[unsafe(naked)]
+unsafe extern "C" fn rescale_band(
+    sums: &Sums<i32>,
+    scales: *const u8,
+    out: &mut Sums<f32>,
+    scale: u32,
+) {
+    naked_asm!(
+        processor!(),
+        "push {{r4, r5}}",
+        "vmov s8, r3",
+        rescale_four!(),
+        rescale_four!(),
+        "pop {{r4, r5}}",
+        "bx lr",
+    )
 }
 
 /// The largest magnitude's bits, doubled.

@@ -15,15 +15,20 @@ mod wide;
 #[cfg(acorn_dsp)]
 mod dsp;
 mod float;
-/// A processor may come without a floating-point unit; its target then passes floats in general registers.
-#[cfg(target_abi = "eabihf")]
+#[cfg(acorn_fpu)]
+#[macro_use]
 mod fpu;
 #[cfg(acorn_mve)]
 mod mve;
 
+#[cfg(acorn_fpu)]
+mod softmax;
+
 #[cfg(acorn_dsp)]
 pub(super) use dsp::widen;
 
+#[cfg(acorn_fpu)]
+use super::Bands;
 use super::{Group, Ints, Kernel};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
@@ -49,4 +54,24 @@ fn blocks<'a>(groups: &'a [Group], pairs: &[Pair], x: Ints<'_>) -> &'a [[Group; 
     let blocks = groups.as_chunks::<4>().0;
     let count = (x.cols / BLOCK).min(2 * pairs.len());
     blocks.get(..count).unwrap_or(blocks)
+}
+
+/// Where what lies in bands of nibbles.
+#[cfg(acorn_fpu)]
+struct Q4Layout {
+    /// How many, not none.
+    blocks: usize,
+    /// Bytes from a band's start.
+    pairs: usize,
+    scales: usize,
+}
+
+/// The layout of bands at multiples of 4 with as many columns as x has; none for others.
+#[cfg(acorn_fpu)]
+fn q4_layout(bands: Bands<'_>, x: &Ints<'_>) -> Option<Q4Layout> {
+    let blocks = x.cols / BLOCK;
+    let pairs = blocks * size_of::<[Group; 4]>();
+    let scales = pairs + blocks.div_ceil(2) * size_of::<Pair>();
+    let there = blocks > 0 && bands.len == scales + fpu::SCALES && aligned(bands.bytes);
+    there.then_some(Q4Layout { blocks, pairs, scales })
 }

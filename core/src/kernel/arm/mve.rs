@@ -18,10 +18,11 @@
 
 use core::arch::naked_asm;
 
-use super::{aligned, blocks, float, wide};
+use super::fpu::{SCALES, rescale};
+use super::{Q4Layout, aligned, blocks, float, q4_layout, wide};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::{Group, Ints, Kernel, Sums, gemv, scalar};
+use crate::kernel::{Bands, Group, Ints, Kernel, Sums, gemv, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -29,8 +30,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     f32: scalar::KERNEL.f32,
     q8,
     q4,
-    gemv_q8: |bands, x, scale, out| gemv::q8(q8, bands, x, scale, out),
-    gemv_q4: |bands, x, scale, out| gemv::q4(q4, bands, x, scale, out),
+    gemv_q8,
+    gemv_q4,
     q8_wide: wide::q8_wide,
     elementwise: float::ELEMENTWISE,
 };
@@ -44,6 +45,23 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         // SAFETY: `groups` are `groups.len()` groups at a multiple of 4; x has 4 columns for each, and ends
         // with a whole block.
         unsafe { q8_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
+    }
+}
+
+fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    let count = bands.len.saturating_sub(SCALES) / size_of::<Group>();
+    let whole = bands.len == count * size_of::<Group>() + SCALES;
+    if !whole || count > x.cols / 4 || x.values.len() < x.cols || !aligned(bands.bytes) {
+        return gemv::q8(q8, bands, x, scale, out);
+    }
+    for (band, out) in bands.iter().zip(out) {
+        let mut sums = Sums::default();
+        // SAFETY: a band of `count` groups and scales at a multiple of 4; x has 4 columns for each group, and
+        // ends with a whole block.
+        unsafe {
+            q8_band(band.as_ptr().cast(), x.values.as_ptr(), count, &mut sums);
+            rescale(&sums, band, count * size_of::<Group>(), scale, out);
+        }
     }
 }
 
@@ -150,6 +168,29 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         unsafe {
             let end = x.as_ptr().add(BLOCK * blocks.len());
             q4_band(blocks.as_ptr(), x.as_ptr(), block_sums.as_ptr(), pairs.as_ptr(), end, sums);
+        }
+    }
+}
+
+fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    let there = |layout: &Q4Layout| {
+        let blocks = x.block_sums.len().min(x.values.len() / BLOCK);
+        blocks >= layout.blocks && aligned(x.values)
+    };
+    let Some(layout) = q4_layout(bands, x).filter(there) else {
+        return gemv::q4(q4, bands, x, scale, out);
+    };
+    let start = x.values.as_ptr();
+    let sums_of_blocks = x.block_sums.as_ptr();
+    for (band, out) in bands.iter().zip(out) {
+        let mut sums = Sums::default();
+        // SAFETY: a band at a multiple of 4 with this layout; for each of its blocks there is one of activations,
+        // at a multiple of 4, and its sum.
+        unsafe {
+            let (blocks, pairs) = (band.as_ptr().cast(), band.as_ptr().add(layout.pairs).cast());
+            let end = start.add(BLOCK * layout.blocks);
+            q4_band(blocks, start, sums_of_blocks, pairs, end, &mut sums);
+            rescale(&sums, band, layout.scales, scale, out);
         }
     }
 }
