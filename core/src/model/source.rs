@@ -30,6 +30,16 @@ pub trait Source: Send {
     }
 }
 
+/// Bytes that are in memory after all. Beyond their end: a [`Fault`] of -1.
+impl Source for &[u8] {
+    fn read(&mut self, offset: u64, into: &mut [u8]) -> Result<(), Fault> {
+        let bytes = usize::try_from(offset).ok().and_then(|offset| self.get(offset..));
+        let bytes = bytes.and_then(|bytes| bytes.get(..into.len())).ok_or(Fault(-1))?;
+        into.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
 /// That a source could not read: its own number for why, an errno or a driver's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault(pub i32);
