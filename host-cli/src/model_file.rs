@@ -51,6 +51,11 @@ impl ModelFile {
             .map_err(|source| Error::Model { path: self.path.clone(), source })
     }
 
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.map.bytes()
+    }
+
     /// Checks structure, checksums and every number: [`Model::verify`], in O(bytes), holding no
     /// more than a few MiB of the file in memory at a time.
     ///

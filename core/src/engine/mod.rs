@@ -79,21 +79,7 @@ impl<'a> Engine<'a> {
     /// The arena is too small or misaligned, the plan is for another model, or the model's matrices are not
     /// in memory.
     pub fn new(model: &Model<'a>, plan: &Plan, arena: &'a mut [u8]) -> Result<Self, EngineError> {
-        if !model.is_in_place() {
-            return Err(EngineError::NoSource);
-        }
-        let (shape, buffers) = plan.carve(model, arena)?;
-        Ok(Self {
-            model: *model,
-            shape,
-            buffers,
-            kernel: kernel::best(),
-            workers: &Inline,
-            window: None,
-            position: 0,
-            pass: None,
-            rows: 0,
-        })
+        Self::build(model, plan, arena, None)
     }
 
     /// The same for a model whose matrices are read from `source` as they are needed, each byte once per pass
@@ -108,10 +94,23 @@ impl<'a> Engine<'a> {
         arena: &'a mut [u8],
         source: &'a mut dyn Source,
     ) -> Result<Self, EngineError> {
+        Self::build(model, plan, arena, Some(source))
+    }
+
+    fn build(
+        model: &Model<'a>,
+        plan: &Plan,
+        arena: &'a mut [u8],
+        source: Option<&'a mut dyn Source>,
+    ) -> Result<Self, EngineError> {
         let (shape, mut buffers) = plan.carve(model, arena)?;
-        let window = core::mem::take(&mut buffers.window);
-        if window.iter().all(|half| half.is_empty()) {
-            return Err(EngineError::NoWindow);
+        let halves = core::mem::take(&mut buffers.window);
+        match &source {
+            None if !model.is_in_place() => return Err(EngineError::NoSource),
+            Some(_) if halves.iter().all(|half| half.is_empty()) => {
+                return Err(EngineError::NoWindow);
+            }
+            _ => {}
         }
         Ok(Self {
             model: *model,
@@ -119,7 +118,7 @@ impl<'a> Engine<'a> {
             buffers,
             kernel: kernel::best(),
             workers: &Inline,
-            window: Some(Window::new(source, window)),
+            window: source.map(|source| Window::new(source, halves)),
             position: 0,
             pass: None,
             rows: 0,

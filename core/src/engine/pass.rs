@@ -334,27 +334,29 @@ impl Pass {
         budget: u64,
         next: Stage,
     ) -> Result<u64, ReadError> {
-        let Projection { matrix, bias } = projection;
-        let per_band = (matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
+        let mut projection = *projection;
+        let bands = projection.matrix.bands();
+        let per_band = (projection.matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
         let start = self.cursor;
-        let end = start.saturating_add(pieces(budget, per_band)).min(matrix.bands());
+        let mut end = start.saturating_add(pieces(budget, per_band)).min(bands);
+        let mut ahead = None;
         let (kernel, workers) = (cx.kernel, cx.workers);
-        let multiply = |matrix: &Matrix<'_>, bands| {
-            let projection = Projection { matrix: *matrix, bias: *bias };
-            linear(kernel, workers, &projection, bands, input, output);
-        };
-        let (end, read) = match &mut cx.window {
-            None => {
-                multiply(matrix, start..end);
-                (end, Ok(()))
-            }
-            Some(window) => {
-                let following = self.following(cx.model);
-                window.with_bands(matrix, start..end, following, multiply)
+        if let Some(window) = &mut cx.window {
+            let following = self.following(cx.model);
+            let (matrix, held, rest) = window.bands(&projection.matrix, start, following)?;
+            (projection.matrix, end, ahead) = (matrix, end.min(held), Some(rest));
+        }
+        let mut work = Some((input, output));
+        let mut multiply = || {
+            // Once, whatever a source makes of it.
+            if let Some((input, output)) = work.take() {
+                linear(kernel, workers, &projection, start..end, input, output);
             }
         };
+        let read = ahead.map_or(Ok(()), |ahead| ahead.read(&mut multiply));
+        multiply();
         self.cursor = end;
-        if end == matrix.bands() {
+        if end == bands {
             self.next(next);
         }
         read.map(|()| per_band * (end - start) as u64)

@@ -26,10 +26,17 @@ struct Half<'a> {
 }
 
 /// Bands of a matrix, which is known by its place in the file.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 struct Held {
     matrix: u64,
     bands: Range<usize>,
+}
+
+/// Bands to be read, and where they lie in the file.
+struct Wanted {
+    held: Held,
+    offset: u64,
+    len: usize,
 }
 
 impl Half<'_> {
@@ -37,28 +44,48 @@ impl Half<'_> {
         self.held.matrix == matrix.offset_of(0) && self.held.bands.contains(&band)
     }
 
-    /// The bands of `matrix` from `first` on that it has room for, at most `most`.
-    fn room(&self, matrix: &Matrix<'_>, first: usize, most: usize) -> Held {
+    /// The bands of `matrix` from `first` on that there is room for, at most `most`.
+    fn room(&self, matrix: &Matrix<'_>, first: usize, most: usize) -> Wanted {
         let room = self.bytes.len().checked_div(matrix.band_len()).unwrap_or(0).min(most);
         let end = first.saturating_add(room).min(matrix.bands());
-        Held { matrix: matrix.offset_of(0), bands: first..end }
+        Wanted {
+            offset: matrix.offset_of(first),
+            len: end.saturating_sub(first).saturating_mul(matrix.band_len()),
+            held: Held { matrix: matrix.offset_of(0), bands: first..end },
+        }
     }
 
-    /// Fills it with these bands and has `work` done meanwhile.
+    /// Reads these bands and has `work` done meanwhile.
     fn fill(
         &mut self,
         source: &mut dyn Source,
-        matrix: &Matrix<'_>,
-        held: Held,
+        wanted: Wanted,
         work: &mut dyn FnMut(),
     ) -> Result<(), ReadError> {
-        let len = held.bands.len().saturating_mul(matrix.band_len());
+        let Wanted { held, offset, len } = wanted;
         let bytes = self.bytes.get_mut(..len).unwrap_or_default();
-        let offset = matrix.offset_of(held.bands.start);
         self.held = Held::default();
         source.read_beside(offset, bytes, work).map_err(|fault| fault.at(offset, len))?;
         self.held = held;
         Ok(())
+    }
+}
+
+/// What is to be read while the present half is multiplied.
+pub(super) struct Ahead<'w, 'a> {
+    source: &'w mut dyn Source,
+    half: &'w mut Half<'a>,
+    wanted: Option<Wanted>,
+}
+
+impl Ahead<'_, '_> {
+    /// Reads it, if there is anything, and has `work` done meanwhile; the source may do it more than once or
+    /// not at all.
+    pub(super) fn read(self, work: &mut dyn FnMut()) -> Result<(), ReadError> {
+        match self.wanted {
+            Some(wanted) => self.half.fill(self.source, wanted, work),
+            None => Ok(()),
+        }
     }
 }
 
@@ -68,43 +95,24 @@ impl<'a> Window<'a> {
         Self { source, present, ahead }
     }
 
-    /// Calls `work` with the first of `bands` of `matrix`, as many as the window holds, and reads those
-    /// behind them, or the first of the matrix that is `following`, meanwhile. Returns the band that is next,
-    /// and whether all could be read: what is to come is read again then.
-    pub(super) fn with_bands(
+    /// `matrix` with its bands from `first` on in the window, as many as it holds; where these end; and what
+    /// is to be read meanwhile: the bands behind them, or the first of the matrix that is `following`.
+    pub(super) fn bands(
         &mut self,
         matrix: &Matrix<'_>,
-        bands: Range<usize>,
+        first: usize,
         following: Option<Matrix<'_>>,
-        work: impl FnOnce(&Matrix<'_>, Range<usize>),
-    ) -> (usize, Result<(), ReadError>) {
-        if let Err(error) = self.load(matrix, bands.start, usize::MAX) {
-            return (bands.start, Err(error));
-        }
-        let Self { source, present, ahead } = self;
-        let held = &present.held.bands;
-        let end = bands.end.min(held.end);
-        let within = matrix.within(held.start, present.bytes);
-        // Once, whatever the source makes of it.
-        let mut work = Some(work);
-        let mut once = || {
-            if let Some(work) = work.take() {
-                work(&within, bands.start..end);
-            }
-        };
+    ) -> Result<(Matrix<'_>, usize, Ahead<'_, 'a>), ReadError> {
+        self.load(matrix, first, usize::MAX)?;
+        let Self { source, present, ahead: half } = self;
+        let bands = &present.held.bands;
         let (next, first) =
-            if held.end < matrix.bands() { (Some(*matrix), held.end) } else { (following, 0) };
-        let result = match next {
-            Some(next) if !ahead.holds(&next, first) => {
-                match ahead.room(&next, first, usize::MAX) {
-                    held if held.bands.is_empty() => Ok(()),
-                    held => ahead.fill(*source, &next, held, &mut once),
-                }
-            }
-            _ => Ok(()),
-        };
-        once();
-        (end, result)
+            if bands.end < matrix.bands() { (Some(*matrix), bands.end) } else { (following, 0) };
+        let wanted = next.filter(|next| !half.holds(next, first));
+        let wanted = wanted.map(|next| half.room(&next, first, usize::MAX));
+        let wanted = wanted.filter(|wanted| wanted.len > 0);
+        let within = matrix.within(bands.start, present.bytes);
+        Ok((within, bands.end, Ahead { source: *source, half, wanted }))
     }
 
     /// Writes row `row` of `matrix` as floats.
@@ -129,7 +137,7 @@ impl<'a> Window<'a> {
             core::mem::swap(&mut self.present, &mut self.ahead);
             return Ok(());
         }
-        let held = self.present.room(matrix, band, most);
-        self.present.fill(self.source, matrix, held, &mut || ())
+        let wanted = self.present.room(matrix, band, most);
+        self.present.fill(self.source, wanted, &mut || ())
     }
 }

@@ -7,7 +7,6 @@
 
 use super::encoding::Encoding;
 use super::recipe::{Norm, Positions, Recipe};
-use super::size;
 use super::wire::{Fields, Record};
 use crate::error::FormatErrorKind;
 
@@ -374,38 +373,6 @@ impl Places {
     }
 }
 
-/// Bytes of the vectors among `roles`.
-fn vector_bytes(recipe: &Recipe, roles: &[Role]) -> Option<u64> {
-    let vectors = roles.iter().filter(|role| role.is_in(recipe));
-    let mut vectors =
-        vectors.filter_map(|role| Some((role.vector_encoding()?, role.shape(recipe))));
-    vectors.try_fold(0u64, |sum, (encoding, (rows, cols))| {
-        sum.checked_add(encoding.tensor_len(rows, cols)?)
-    })
-}
-
-/// Bytes of all vectors of a model of that recipe, without what lies between them.
-pub fn vectors_len(recipe: &Recipe) -> Option<u64> {
-    vectors_before(recipe, Role::FinalNorm, 0)?.checked_add(vector_bytes(recipe, &Role::LAST)?)
-}
-
-/// Bytes of the vectors before that tensor in file order, without what lies between them. O(roles).
-pub fn vectors_before(recipe: &Recipe, role: Role, layer: u32) -> Option<u64> {
-    let before = |roles: &[Role]| {
-        let place = roles.iter().position(|&other| other == role)?;
-        vector_bytes(recipe, roles.get(..place)?)
-    };
-    if let Some(bytes) = before(&Role::FIRST) {
-        return Some(bytes);
-    }
-    let (bytes, layers) = match before(&Role::LAYER) {
-        Some(bytes) => (bytes, layer),
-        None => (before(&Role::LAST)?, recipe.layers),
-    };
-    let layers = size::product(&[vector_bytes(recipe, &Role::LAYER)?, layers.into()])?;
-    size::sum(&[vector_bytes(recipe, &Role::FIRST)?, layers, bytes])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -416,12 +383,6 @@ mod tests {
             let flag = |bit: u32| bits & (1 << bit) != 0;
             let recipe = Recipe {
                 layers: 3,
-                hidden: 64,
-                heads: 4,
-                kv_heads: 2,
-                head_dim: 16,
-                rotary_dims: 8,
-                ffn: 96,
                 tied_head: flag(0),
                 norm: if flag(1) { Norm::Layer } else { Norm::Rms },
                 positions: if flag(2) { Positions::Learned } else { Positions::Rotary },
@@ -436,17 +397,10 @@ mod tests {
             let all = first.chain(layers).chain(Role::LAST.map(|role| (role, 0))).filter(has);
             assert!(all.clone().eq(expected(&recipe)));
             let places = Places::new(&recipe);
-            let mut vectors = 0;
             for (index, (role, layer)) in all.enumerate() {
-                assert_eq!(vectors_before(&recipe, role, layer), Some(vectors), "{role:?} {layer}");
-                if let Some(encoding) = role.vector_encoding() {
-                    let (rows, cols) = role.shape(&recipe);
-                    vectors += encoding.tensor_len(rows, cols).expect("a small one");
-                }
                 assert_eq!(places.of(role, layer), Some(index), "{role:?} {layer}");
                 assert_eq!(at(&recipe, index), Some((role, layer)));
             }
-            assert_eq!(vectors_len(&recipe), Some(vectors));
             assert_eq!(places.of(Role::Query, 3), None);
             assert_eq!(at(&recipe, expected(&recipe).count()), None);
             assert_eq!(at(&recipe, usize::MAX), None);

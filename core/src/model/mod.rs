@@ -46,9 +46,12 @@ pub struct Model<'a> {
 enum Weights<'a> {
     /// All of it in memory.
     InPlace(&'a [u8]),
-    /// Only its vectors, one right behind the other.
-    Elsewhere { vectors: &'a [u8] },
+    /// Only its vectors, and per tensor where its bytes start there: a u32.
+    Elsewhere { vectors: &'a [u8], starts: &'a [u8] },
 }
+
+/// Bytes of one of these starts.
+const START_LEN: usize = 4;
 
 /// A tensor of a model: where it belongs, and its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -78,12 +81,10 @@ impl<'a> Model<'a> {
     /// [`FormatError`] names the first thing that is wrong, and its byte offset.
     pub fn parse(file: &'a [u8]) -> Result<Self, FormatError> {
         let header = Header::parse(file, u64::try_from(file.len()).ok())?;
-        let model = Self::structure(Sections::parse(&Resident::whole(file), &header)?)?;
-        model.check_padding()?;
-        Ok(model)
+        Self::structure(Sections::parse(&Resident::whole(file), &header)?)
     }
 
-    /// Checks what the sections hold, but not what lies between tensors.
+    /// Checks what the sections hold; padding between tensors, where these are in memory.
     fn structure(sections: Sections<'a>) -> Result<Self, FormatError> {
         let recipe = parse_recipe(sections.required(Kind::Recipe)?)?;
         let weights = sections.required(Kind::Weights)?;
@@ -115,23 +116,6 @@ impl<'a> Model<'a> {
             chat_template: text(Kind::ChatTemplate)?,
             metadata: text(Kind::Metadata)?.unwrap_or("{}"),
         })
-    }
-
-    /// The bytes between two tensors are zero.
-    fn check_padding(&self) -> Result<(), FormatError> {
-        let Weights::InPlace(mut rest) = self.weights else { return Ok(()) };
-        let mut cursor = self.weights_offset;
-        for tensor in self.tensors() {
-            let padding = usize::try_from(tensor.offset.saturating_sub(cursor));
-            let cut = rest.split_at_checked(padding.unwrap_or(usize::MAX));
-            let (padding, behind) = cut.ok_or(FormatErrorKind::Truncated.at(cursor))?;
-            if padding.iter().any(|&byte| byte != 0) {
-                return Err(FormatErrorKind::NonZeroPadding.at(cursor));
-            }
-            rest = behind.get(tensor.bytes.len()..).unwrap_or_default();
-            cursor = tensor.offset.saturating_add(tensor.len);
-        }
-        Ok(())
     }
 
     /// Starts the check of checksums and values; see [`Verifier`].
@@ -201,15 +185,14 @@ impl<'a> Model<'a> {
 
     /// All tensors, in file order.
     pub fn tensors(&self) -> impl Iterator<Item = Tensor<'a>> + '_ {
-        tensor_table::expected(&self.recipe)
-            .zip(self.entries)
-            .map(|((role, layer), raw)| self.tensor_of(role, layer, raw))
+        let tensors = tensor_table::expected(&self.recipe).zip(self.entries).enumerate();
+        tensors.map(|(place, ((role, layer), raw))| self.tensor_of(place, role, layer, raw))
     }
 
     /// The tensor at that place of the file's order. O(roles).
     fn tensor_at(&self, place: usize) -> Option<Tensor<'a>> {
         let (role, layer) = tensor_table::at(&self.recipe, place)?;
-        Some(self.tensor_of(role, layer, self.entries.get(place)?))
+        Some(self.tensor_of(place, role, layer, self.entries.get(place)?))
     }
 
     /// Token embedding [vocab_size, hidden].
@@ -250,19 +233,27 @@ impl<'a> Model<'a> {
     }
 
     fn tensor(&self, role: Role, layer: u32) -> Tensor<'a> {
-        let raw = self.places.of(role, layer).and_then(|index| self.entries.get(index));
-        self.tensor_of(role, layer, raw.unwrap_or(&[0; tensor_table::ENTRY_LEN]))
+        let place = self.places.of(role, layer).unwrap_or(usize::MAX);
+        let raw = self.entries.get(place).unwrap_or(&[0; tensor_table::ENTRY_LEN]);
+        self.tensor_of(place, role, layer, raw)
     }
 
-    fn tensor_of(&self, role: Role, layer: u32, raw: &[u8; tensor_table::ENTRY_LEN]) -> Tensor<'a> {
+    /// The tensor of that entry, the one at `place`.
+    fn tensor_of(
+        &self,
+        place: usize,
+        role: Role,
+        layer: u32,
+        raw: &[u8; tensor_table::ENTRY_LEN],
+    ) -> Tensor<'a> {
         let entry: tensor_table::Entry = wire::decode(raw, 0).unwrap_or_default();
         let encoding = Encoding::from_id(entry.encoding).unwrap_or(Encoding::F32);
         let bytes = match self.weights {
             Weights::InPlace(weights) => part(weights, entry.offset, entry.len),
             Weights::Elsewhere { .. } if encoding.is_matrix() => None,
-            Weights::Elsewhere { vectors } => {
-                tensor_table::vectors_before(&self.recipe, role, layer)
-                    .and_then(|offset| part(vectors, offset, entry.len))
+            Weights::Elsewhere { vectors, starts } => {
+                wire::u32_at(starts, place.saturating_mul(START_LEN))
+                    .and_then(|start| part(vectors, start.into(), entry.len))
             }
         };
         Tensor {
@@ -341,6 +332,15 @@ fn parse_tensors<'a>(
                 return Err(differs(field, expected, found));
             }
         }
+        // Padding that is not in memory is checked where it is read.
+        if !weights.bytes.is_empty() {
+            let padding = part(weights.bytes, end, offset.saturating_sub(end));
+            check_padding(
+                padding.ok_or(FormatErrorKind::Truncated.at(place))?,
+                weights.offset,
+                end,
+            )?;
+        }
         quantized |= matches!(encoding, Encoding::Q8 | Encoding::Q4);
         end = size::sum(&[offset, found.len]).ok_or(FormatErrorKind::Truncated.at(place))?;
     }
@@ -352,4 +352,12 @@ fn parse_tensors<'a>(
         );
     }
     Ok((entries, quantized))
+}
+
+/// The bytes between two tensors, `from` of the weights on, are zero.
+fn check_padding(padding: &[u8], weights: u64, from: u64) -> Result<(), FormatError> {
+    match padding.iter().all(|&byte| byte == 0) {
+        true => Ok(()),
+        false => Err(FormatErrorKind::NonZeroPadding.at(weights.saturating_add(from))),
+    }
 }

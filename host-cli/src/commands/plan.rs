@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use acorn_core::format::directory::Kind;
 use acorn_core::{KeepLogits, Limits, Model, Plan};
 use serde::Serialize;
 
@@ -44,7 +43,7 @@ pub(super) struct Args {
 struct Memory {
     file_bytes: u64,
     /// Of the file, where its matrices are streamed.
-    resident_bytes: Option<u64>,
+    resident_bytes: Option<usize>,
     arena_bytes: usize,
     kv_bytes_per_token: usize,
     context: usize,
@@ -64,12 +63,12 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         logits: KeepLogits::Last,
         window: args.window,
     };
-    let model = file.model()?;
-    let plan =
-        Plan::new(&model, &limits).map_err(|error| Error::input(&args.file, error.to_string()))?;
+    let text = |message| Error::input(&args.file, message);
+    let plan = Plan::new(&file.model()?, &limits).map_err(|error| text(error.to_string()))?;
+    let resident = args.window.map(|_| Model::resident_bytes(&mut file.bytes()));
     let memory = Memory {
         file_bytes: file.len(),
-        resident_bytes: args.window.map(|_| file.len() - streamed(&model)),
+        resident_bytes: resident.transpose().map_err(|error| text(error.to_string()))?,
         arena_bytes: plan.arena_bytes(),
         kv_bytes_per_token: plan.kv_bytes_per_token(),
         context: plan.context(),
@@ -79,13 +78,6 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         parts: plan.parts().map(|(part, bytes)| (part.name().into(), bytes.into())).collect(),
     };
     if args.json { print::json(&memory) } else { print::text(&describe(&memory, &plan)) }
-}
-
-/// Bytes of the file that need not be in memory: the weights but for their vectors.
-fn streamed(model: &Model<'_>) -> u64 {
-    let weights = model.sections().find(|section| section.kind == Kind::Weights);
-    let vectors = model.tensors().filter(|tensor| !tensor.encoding.is_matrix());
-    weights.map_or(0, |section| section.len) - vectors.map(|tensor| tensor.len).sum::<u64>()
 }
 
 fn describe(memory: &Memory, plan: &Plan) -> String {
@@ -100,7 +92,7 @@ fn describe(memory: &Memory, plan: &Plan) -> String {
     line("arena", memory.arena_bytes as u64);
     match memory.resident_bytes {
         None => line("file (read in place)", memory.file_bytes),
-        Some(bytes) => line("file without matrices", bytes),
+        Some(bytes) => line("file without matrices", bytes as u64),
     }
     format!(
         "context {}, batch {}, threads {}, keys and values in {} ({} bytes per token)\n\n{table}",
