@@ -106,7 +106,7 @@ pub(super) fn linear(
                     indices.start += whole.len();
                     rows = rest;
                 }
-                let parts = bands.bytes.chunks(bands.len.max(1) * TOGETHER);
+                let parts = bands.bytes.chunks(bands.len.saturating_mul(TOGETHER).max(1));
                 let rows = rows.chunks_mut(BAND_ROWS * TOGETHER);
                 for ((bytes, rows), first) in parts.zip(rows).zip(indices.step_by(TOGETHER)) {
                     let mut products = [Sums::default(); TOGETHER];
