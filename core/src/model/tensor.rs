@@ -43,7 +43,7 @@ impl<'a> Matrix<'a> {
         self.rows
     }
 
-    /// Columns, padded to a multiple of [`BLOCK`].
+    /// Columns, padded to a multiple of [`crate::format::BLOCK`].
     pub fn padded_cols(&self) -> usize {
         self.padded_cols
     }

@@ -54,7 +54,7 @@ async fn pass(
     watchdog: &mut WatchdogHandle,
 ) -> Result<(), Error> {
     engine.begin(&[token])?;
-    while engine.poll(BUDGET) == Progress::Pending {
+    while engine.poll(BUDGET)? == Progress::Pending {
         watchdog.pet();
         yield_now().await; // other tasks run here
     }

@@ -79,7 +79,7 @@ async fn answer() -> Result<(), Error> {
 /// Feeds the model a token, a piece of work at a time.
 async fn pass(engine: &mut Engine<'_>, token: u32, watchdog: &mut Watchdog) -> Result<(), Error> {
     engine.begin(&[token])?;
-    while engine.poll(BUDGET) == Progress::Pending {
+    while engine.poll(BUDGET)? == Progress::Pending {
         watchdog.feed();
         yield_now().await; // other tasks run here
     }
