@@ -6,11 +6,12 @@ use core::ops::Range;
 
 use super::workers::{Workers, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
-use crate::kernel::{Ints, Kernel, Sums};
+use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
 use crate::plan::{Cutter, Inputs, Strips};
 
-/// Tokens that share one pass over a band's weights; their sums lie on the stack. The kernels of microcontrollers gain nothing from more than one.
+/// Tokens that share one pass over a band's weights; their sums lie on the stack. The kernels of
+/// microcontrollers gain nothing from more than one.
 const TILE: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 8 };
 
 /// Bands whose rows for a single token are on the stack at a time.
@@ -151,16 +152,6 @@ impl Store {
             }
         }
     }
-}
-
-/// The float edge of an integer dot product: one multiply per row.
-#[inline(always)]
-fn rescale(sums: &Sums<i32>, rows: &Sums<f32>, token: f32) -> Sums<f32> {
-    let mut values = [0.0; BAND_ROWS];
-    for ((value, sum), row) in values.iter_mut().zip(sums).zip(rows) {
-        *value = *sum as f32 * (row * token);
-    }
-    values
 }
 
 /// The rows of some bands of `matrix` for one token.

@@ -1,6 +1,8 @@
 //! A matrix times a vector, band by band, with any kernel's dot products.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use core::slice::from_mut;
+
 use super::{Bands, Group, Ints, Sums};
 use crate::format::encoding::{BAND_ROWS, q4, q8};
 
@@ -15,8 +17,8 @@ pub(super) fn q8(
 ) {
     for (bytes, out) in bands.iter().zip(out) {
         let band = q8::Band::new(bytes);
-        let mut sums = [Sums::default()];
-        dot(band.groups, *x, &mut sums);
+        let mut sums = Sums::default();
+        dot(band.groups, *x, from_mut(&mut sums));
         *out = rescale(&sums, &band.scales, scale);
     }
 }
@@ -32,14 +34,15 @@ pub(super) fn q4(
 ) {
     for (bytes, out) in bands.iter().zip(out) {
         let band = q4::Band::new(x.cols, bytes);
-        let mut sums = [Sums::default()];
-        dot(band.groups, band.pairs, *x, &mut sums);
+        let mut sums = Sums::default();
+        dot(band.groups, band.pairs, *x, from_mut(&mut sums));
         *out = rescale(&sums, &band.scales, scale);
     }
 }
 
+/// The float edge of an integer dot product: one multiply per row, by its scale times the token's.
 #[inline(always)]
-fn rescale([sums]: &[Sums<i32>; 1], rows: &Sums<f32>, scale: f32) -> Sums<f32> {
+pub(crate) fn rescale(sums: &Sums<i32>, rows: &Sums<f32>, scale: f32) -> Sums<f32> {
     let mut out = [0.0; BAND_ROWS];
     for ((out, sum), row) in out.iter_mut().zip(sums).zip(rows) {
         *out = *sum as f32 * (row * scale);

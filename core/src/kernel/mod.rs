@@ -29,6 +29,7 @@ mod x86_64;
 pub use crate::format::encoding::{Bands, Group};
 use crate::format::{BAND_ROWS, BLOCK};
 use elementwise::Elementwise;
+pub(crate) use gemv::rescale;
 
 /// Sums of one token: one per row of the band.
 pub type Sums<T> = [T; BAND_ROWS];
