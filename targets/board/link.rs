@@ -1,4 +1,5 @@
-//! Hands the linker the board's memory, and the scripts of the processor's runtime and of the logs.
+//! The build script of the boards: hands the linker the board's memory, and the scripts of the processor's
+//! runtime and of the logs.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
