@@ -134,6 +134,10 @@ fn fmt() -> Result<String> {
 
 fn clippy() -> Result<String> {
     command::run(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let mut firmware = cargo(&["clippy", "--all-targets", "--manifest-path", mcu::MANIFEST]);
+    firmware.arg("--target-dir").arg(command::target_dir().join("mcu/host"));
+    firmware.args(["--", "-D", "warnings"]);
+    command::run(firmware)?;
     emulated::clippy()?;
     hardware::clippy()?;
     Ok("no warnings".into())
