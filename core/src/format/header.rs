@@ -55,8 +55,9 @@ impl Header {
     /// known.
     ///
     /// # Errors
-    /// In this order, so that the most helpful one is given: not an Acorn file, another version,
-    /// damaged header, file shorter or longer than it says.
+    /// In this order, so that the most helpful one is given: not an Acorn file, a damaged header (its
+    /// checksum stands in the same place in every version), another version, a file shorter or longer than
+    /// it says.
     pub fn parse(start: &[u8], file_len: Option<u64>) -> Result<Self, FormatError> {
         if !start.starts_with(&MAGIC) {
             return Err(FormatErrorKind::NotAcorn.at(0));
@@ -88,5 +89,25 @@ impl Header {
         let (covered, _) = bytes.split_at_checked(CRC_OFFSET).unwrap_or((&bytes, &[]));
         self.crc = crc32c(covered);
         wire::encode(&self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn other_versions_are_told_what_reads_them() {
+        for (version, says) in [(0, "from before acorn 0.1"), (VERSION + 1, "take a newer acorn")] {
+            let header = Header { version, ..Header::default() };
+            let bytes = header.encode().expect("a header");
+            let error = Header::parse(&bytes, None).expect_err("another version");
+            assert_eq!(error.kind, FormatErrorKind::Version { found: version });
+            assert!(error.to_string().contains(says), "{error}");
+        }
     }
 }
