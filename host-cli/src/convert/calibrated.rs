@@ -12,10 +12,11 @@ use super::{Options, write_file};
 use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::progress::Progress;
+use crate::quantize::balance::Balance;
 use crate::quantize::calibrate::{self, Calibration, Texts};
 use crate::quantize::quality::{Answers, Divergence, divergence};
 use crate::quantize::sequence::{self, Calibrated, Fit, Stored};
-use crate::quantize::{Quant, budget};
+use crate::quantize::{Distance, Quant, budget};
 
 /// What is known of a calibrated model's quality.
 #[derive(Clone, Debug, Serialize)]
@@ -76,6 +77,12 @@ pub(super) fn prepare(
     let model = file.model()?;
     let texts = calibrate::texts(&options.calibration, &model, &floats, progress)?;
     let Some(texts) = texts else { return Ok(None) };
+    // The file is another one from here on, the model the same.
+    let balance = Balance::of(&model, &floats, &texts.fitted, options.quant, progress)?;
+    drop(file);
+    let vectors = balance.apply(&floats)?;
+    let file = ModelFile::open(&floats)?;
+    let model = file.model()?;
 
     let eight = match options.budget {
         None => HashSet::new(),
@@ -89,7 +96,11 @@ pub(super) fn prepare(
         false => options.quant.encoding(),
     };
     let calibrated = sequence::calibrate(&model, &floats, &texts.fitted, &encoding, progress)?;
-    let Calibrated { tensors, fits } = calibrated;
+    let Calibrated { mut tensors, fits } = calibrated;
+    for (place, bytes) in vectors {
+        let stored = Stored { bytes, encoding: Encoding::Vector, distance: Distance::default() };
+        tensors.insert(place, stored);
+    }
     let mut prepared = Prepared { tensors, fits, ..Prepared::default() };
     prepared.facts.insert("quantization".into(), options.name().into());
     let source = match options.calibration {

@@ -3,8 +3,10 @@
 //! Row by row, without calibration: each row is quantized alone, so bands can be done in any order
 //! by any number of threads and give the same bytes.
 
+pub mod balance;
 pub mod budget;
 pub mod calibrate;
+mod channels;
 mod gptq;
 mod gptq8;
 mod key_center;

@@ -100,7 +100,7 @@ pub fn calibrate(
     let layers = source.recipe().layers;
     progress.start("calibrating", u64::from(layers) * 5 + 1);
     let mut walk = Walk { source, path, text, encoding, out: Calibrated::default() };
-    let original = walk.states(&Rows::default(), &Rows::default());
+    let original = first_states(source, text, &Rows::default(), &Rows::default());
     let head = walk.head_inputs(&original)?;
     progress.advance(u64::from(layers));
     let mut states = walk.embedding(&head);
@@ -125,33 +125,6 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// The residual streams before the first layer, from those tables or (where empty) the original.
-    fn states(&self, embedding: &Rows, positions: &Rows) -> Vec<f32> {
-        let hidden = self.source.recipe().hidden as usize;
-        let row = |own: &Rows, matrix: Matrix<'_>, row: usize, out: &mut [f32]| match own
-            .values
-            .chunks(own.stride.max(1))
-            .nth(row)
-        {
-            Some(values) => out.copy_from_slice(&values[..hidden]),
-            None => matrix.row(row, out),
-        };
-        let mut states = vec![0.0; self.text.tokens.len() * hidden];
-        let mut position = vec![0.0; hidden];
-        for window in &self.text.windows {
-            for (place, token) in window.clone().enumerate() {
-                let token_id = self.text.tokens[token] as usize;
-                let state = &mut states[token * hidden..(token + 1) * hidden];
-                row(embedding, self.source.embedding(), token_id, state);
-                if self.source.position_embedding().rows() > 0 {
-                    row(positions, self.source.position_embedding(), place, &mut position);
-                    state.iter_mut().zip(&position).for_each(|(x, p)| *x += p);
-                }
-            }
-        }
-        states
-    }
-
     /// The original model's inputs of the head.
     fn head_inputs(&self, original: &[f32]) -> Result<Rows, Error> {
         let mut states = original.to_vec();
@@ -189,7 +162,7 @@ impl Walk<'_> {
             let alike = Objective::new(Square::identity(hidden), None);
             positions = self.fit(Role::PositionEmbedding, 0, &alike);
         }
-        self.states(&embedding, &positions)
+        first_states(self.source, self.text, &embedding, &positions)
     }
 
     /// Of the embedding's numbers, as often as the text has them.
@@ -299,6 +272,38 @@ impl Walk<'_> {
         }
         weights
     }
+}
+
+/// The residual streams before the first layer, from those tables or (where empty) the original.
+pub(super) fn first_states(
+    source: &Model<'_>,
+    text: &Text,
+    embedding: &Rows,
+    positions: &Rows,
+) -> Vec<f32> {
+    let hidden = source.recipe().hidden as usize;
+    let row = |own: &Rows, matrix: Matrix<'_>, row: usize, out: &mut [f32]| match own
+        .values
+        .chunks(own.stride.max(1))
+        .nth(row)
+    {
+        Some(values) => out.copy_from_slice(&values[..hidden]),
+        None => matrix.row(row, out),
+    };
+    let mut states = vec![0.0; text.tokens.len() * hidden];
+    let mut position = vec![0.0; hidden];
+    for window in &text.windows {
+        for (place, token) in window.clone().enumerate() {
+            let token_id = text.tokens[token] as usize;
+            let state = &mut states[token * hidden..(token + 1) * hidden];
+            row(embedding, source.embedding(), token_id, state);
+            if source.position_embedding().rows() > 0 {
+                row(positions, source.position_embedding(), place, &mut position);
+                state.iter_mut().zip(&position).for_each(|(x, p)| *x += p);
+            }
+        }
+    }
+    states
 }
 
 /// The objective for inputs as they are, aiming at what the original ones gave.

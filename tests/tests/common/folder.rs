@@ -213,3 +213,20 @@ pub(crate) fn safetensors(tensors: &BTreeMap<String, Tensor>) -> Vec<u8> {
 pub(crate) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>) {
     fs::write(path, safetensors(tensors)).expect("written");
 }
+
+/// The tensors of a safetensors file in half precision.
+pub(crate) fn read_safetensors(path: &Path) -> BTreeMap<String, Tensor> {
+    let bytes = fs::read(path).expect("readable");
+    let (len, rest) = bytes.split_first_chunk::<8>().expect("a length");
+    let (header, data) = rest.split_at(u64::from_le_bytes(*len) as usize);
+    let header: Map<String, Value> = serde_json::from_slice(header).expect("JSON");
+    let tensors = header.into_iter().filter(|(name, _)| name != "__metadata__");
+    let tensor = |(name, entry): (String, Value)| {
+        assert_eq!(entry["dtype"], "F16", "{name}");
+        let shape: Vec<usize> = serde_json::from_value(entry["shape"].clone()).expect("a shape");
+        let [start, end]: [usize; 2] =
+            serde_json::from_value(entry["data_offsets"].clone()).expect("offsets");
+        (name, Tensor { dtype: "F16", shape, bytes: data[start..end].to_vec() })
+    };
+    tensors.map(tensor).collect()
+}

@@ -11,29 +11,37 @@ use acorn_cli::quantize::quality::{Answers, divergence};
 use acorn_core::Model;
 use acorn_tests::{fixtures, model_dir};
 
+use crate::folder::{read_safetensors, write_safetensors};
+
 fn options(quant: Quant, calibration: Calibration) -> Options {
     Options { calibration, ..Options::rounded(quant) }
 }
 
 fn convert(name: &str, options: &Options) -> Result<(Vec<u8>, Report), Error> {
+    convert_dir(&model_dir(name).expect("a fixture"), options)
+}
+
+fn convert_dir(dir: &Path, options: &Options) -> Result<(Vec<u8>, Report), Error> {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("model.acorn");
-    let report = convert_with(&model_dir(name).expect("a fixture"), &out, options, &())?;
+    let report = convert_with(dir, &out, options, &())?;
     // Nothing is left beside the file.
     assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
     Ok((fs::read(out).expect("written"), report))
 }
 
-/// Divergence from the model of floats on text that nothing was fitted to.
-fn lost(name: &str, file: &[u8]) -> f64 {
+/// Each file's divergence from the model of floats on text that nothing was fitted to.
+fn lost<const N: usize>(name: &str, files: [Vec<u8>; N]) -> [f64; N] {
     let (floats, _) = convert(name, &Options::rounded(Quant::F32)).expect("converts");
     let (floats, path) = (Model::parse(&floats).expect("valid"), Path::new("memory"));
     let texts = texts(&Calibration::Samples, &floats, path, &()).expect("samples").expect("some");
     let windows = texts.held_windows(floats.recipe().vocab_size);
     let answers = Answers::of(&floats, path, &windows).expect("runs");
-    let model = Model::parse(file).expect("valid");
-    model.verify().expect("valid");
-    divergence(&answers, &model, path, &windows).expect("runs").divergence
+    files.map(|file| {
+        let model = Model::parse(&file).expect("valid");
+        model.verify().expect("valid");
+        divergence(&answers, &model, path, &windows).expect("runs").divergence
+    })
 }
 
 #[test]
@@ -41,9 +49,68 @@ fn fitted_is_better_than_rounded_in_every_family() {
     for name in ["tiny-llama", "tiny-untied", "tiny-gpt2"] {
         let rounded = convert(name, &Options::rounded(Quant::Q4)).expect("converts").0;
         let fitted = convert(name, &options(Quant::Q4, Calibration::Samples)).expect("converts").0;
-        let (rounded, fitted) = (lost(name, &rounded), lost(name, &fitted));
+        let [rounded, fitted] = lost(name, [rounded, fitted]);
         println!("{name}: divergence {rounded:.5} rounded, {fitted:.5} fitted");
         assert!(fitted < 0.9 * rounded, "{name}: {fitted} is not well below {rounded}");
+    }
+}
+
+/// tiny-llama with some channels 32 times as large as they were: what takes them has columns that much
+/// smaller, so that the model says the same.
+fn with_outliers() -> tempfile::TempDir {
+    let dir = model_dir("tiny-llama").expect("a fixture");
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(dir.join(file), folder.path().join(file)).expect("copied");
+    }
+    let mut tensors = read_safetensors(&dir.join("model.safetensors"));
+    for (name, tensor) in &mut tensors {
+        let cols = tensor.shape[tensor.shape.len() - 1];
+        // Channels made by a norm, and by up's rows.
+        let (norm, up) = (|i: usize| i % 29 == 3, |i: usize| i % 29 == 5);
+        let factor = |row: usize, col: usize| -> f32 {
+            let (mut more, mut less) = (false, false);
+            match name.rsplit('.').nth(1).unwrap_or_default() {
+                "input_layernorm" | "post_attention_layernorm" => more = norm(col),
+                "q_proj" | "k_proj" | "v_proj" | "gate_proj" => less = norm(col),
+                "up_proj" => (more, less) = (up(row), norm(col)),
+                "down_proj" => less = up(col),
+                _ => {}
+            }
+            if more == less {
+                1.0
+            } else if more {
+                32.0
+            } else {
+                1.0 / 32.0
+            }
+        };
+        let numbers = tensor.bytes.as_chunks::<2>().0.iter().enumerate();
+        let bytes = numbers.flat_map(|(i, x)| {
+            let x = half::f16::from_le_bytes(*x).to_f32() * factor(i / cols, i % cols);
+            x.to_le_bytes()
+        });
+        (tensor.bytes, tensor.dtype) = (bytes.collect(), "F32");
+    }
+    write_safetensors(&folder.path().join("model.safetensors"), &tensors);
+    folder
+}
+
+#[test]
+fn outlier_channels_cost_nothing_once_evened_out() {
+    let folder = with_outliers();
+    for quant in [Quant::Q8, Quant::Q4] {
+        let fitted = options(quant, Calibration::Samples);
+        let plain = convert("tiny-llama", &fitted).expect("converts").0;
+        let fitted = convert_dir(folder.path(), &fitted).expect("converts").0;
+        let rounded = convert_dir(folder.path(), &Options::rounded(quant)).expect("converts").0;
+        let [plain, fitted, rounded] = lost("tiny-llama", [plain, fitted, rounded]);
+        println!(
+            "{}: divergence {plain:.5} without outliers, {fitted:.5} with, {rounded:.5} rounded",
+            quant.name()
+        );
+        assert!(fitted < 1.25 * plain, "{fitted} is well above {plain}");
+        assert!(rounded > 2.0 * fitted, "outliers that harm nothing show nothing: {rounded}");
     }
 }
 
