@@ -124,7 +124,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if x.block_sums.len() < x.tokens() * (x.cols / BLOCK) {
         return; // out of contract: nothing may be read that is not there
     }
-    super::tiles!(x, sums, [4] [3] [2] [1] q4_tile((groups, pairs)));
+    super::tiles!(x, sums, [8] [4] [2] [1] q4_tile((groups, pairs)));
 }
 
 #[inline]
