@@ -38,10 +38,7 @@ static KERNEL: Kernel = Kernel {
     },
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
-    q8_wide: |weights, x, tokens, sums| {
-        // SAFETY: as above.
-        unsafe { q8_wide(weights, x, tokens, sums) }
-    },
+    q8_wide,
     elementwise: super::elementwise_for!("avx2"),
 };
 
@@ -204,8 +201,14 @@ fn q4_block<const T: usize>(
     }
 }
 
+/// For keys and values in the int8 cache; only for tables that are handed out where AVX2 has been seen.
+pub(super) fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
+    // SAFETY: by this function's contract.
+    unsafe { q8_wide_avx2(weights, x, tokens, sums) }
+}
+
 #[target_feature(enable = "avx2")]
-fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
+fn q8_wide_avx2(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
     prefetch_next(weights);
     super::wide_tiles!(weights, x, tokens, sums, [6] [4] [3] [2] [1] q8_wide_tile);
 }

@@ -5,6 +5,7 @@ mod avx2;
 mod avx512vnni;
 mod detect;
 mod registers;
+mod softmax;
 
 use super::tiles::{blocks, tiles, wide_tiles};
 use super::{Ints, Kernel};
@@ -49,7 +50,7 @@ macro_rules! elementwise_for {
     ($feature:literal) => {{
         use crate::format::recipe::Activation;
         use crate::kernel::Sums;
-        use crate::kernel::elementwise::{Elementwise, Floats, Scores, Softmax, Strided};
+        use crate::kernel::elementwise::{Elementwise, Floats, Strided};
         use crate::kernel::x86_64::compiled;
         Elementwise {
             quantize: compiled!($feature, quantize(x: &[f32], q: &mut [i8], sums: &mut [i16]) -> f32),
@@ -64,16 +65,7 @@ macro_rules! elementwise_for {
                 activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32])
             ),
             exp_sum: compiled!($feature, exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32)),
-            softmax: compiled!(
-                $feature,
-                softmax(
-                    scores: Scores<'_>,
-                    scales: &[Sums<u16>],
-                    limit: f32,
-                    x: &mut [Sums<f32>],
-                    q: &mut [Sums<i16>]
-                ) -> Softmax
-            ),
+            softmax: crate::kernel::x86_64::softmax::softmax,
             accumulate: compiled!(
                 $feature,
                 accumulate(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32)
