@@ -7,6 +7,7 @@
 //! - [`convert`]: the two together, streamed into a file that appears whole or not at all.
 //! - [`model_file`], [`summary`]: such a file opened, and described in figures; [`file_source`]: read piece by
 //!   piece.
+//! - [`memory`], [`opened`]: models larger than memory; a file opened to be run, within a bound or without.
 //! - [`source`], [`bundled`]: a model by any of its names, those inside the binary too.
 //! - [`text`], [`threads`], [`session`]: tokens, processors, a model at work.
 //! - [`evaluate`], [`pairs`]: how good it is.
@@ -21,7 +22,9 @@ pub mod evaluate;
 pub mod file_source;
 pub mod hf;
 mod mapped;
+pub mod memory;
 pub mod model_file;
+pub mod opened;
 mod output;
 pub mod pairs;
 pub mod progress;

@@ -2,6 +2,9 @@
 
 use acorn_core::KvKind;
 
+use crate::memory::budget::Placement;
+use crate::memory::size::Size;
+
 /// How keys and values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Kv {
@@ -23,6 +26,14 @@ impl From<Kv> for KvKind {
     }
 }
 
+/// How much memory a command may take.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Memory {
+    /// The most memory, all told: a file that does not fit is streamed [default: no limit, the file is mapped]
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_memory: Option<Size>,
+}
+
 /// Weights of fewer bytes than this are read faster by one thread than several agree on who reads what.
 const WORTH_THREADS: u64 = 8 << 20;
 
@@ -32,6 +43,19 @@ pub(super) fn threads_for(file_bytes: u64) -> u32 {
         return 1;
     }
     std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(1))
+}
+
+/// A line more where the weights are streamed.
+pub(super) fn weights(placement: Placement) -> String {
+    match placement {
+        Placement::InPlace => String::new(),
+        Placement::Streamed { window_bytes, ahead_bytes, kept_bytes } => format!(
+            "\nweights streamed: window {}, {} read ahead, {} kept",
+            Size(window_bytes as u64),
+            Size(ahead_bytes),
+            Size(kept_bytes)
+        ),
+    }
 }
 
 /// Token ids separated by commas: `1,2,3`.

@@ -7,10 +7,11 @@ use acorn_core::{KeepLogits, Model, Sampler, SamplerOptions, Tokenizer};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::options::{Kv, threads_for};
+use super::options::{Kv, Memory, threads_for, weights};
 use super::print;
 use crate::error::Error;
-use crate::model_file::ModelFile;
+use crate::memory::budget::Placement;
+use crate::opened::Opened;
 use crate::progress::Bar;
 use crate::session::{self, Session};
 use crate::source;
@@ -60,6 +61,8 @@ pub(super) struct Args {
     /// Threads [default: all processors; one for models below 8 MiB]
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
+    #[command(flatten)]
+    memory: Memory,
     /// Go on after a token that ends the text
     #[arg(long)]
     ignore_eos: bool,
@@ -86,6 +89,8 @@ struct Stats {
     decode_tps: f64,
     time_to_first_token_ms: f64,
     arena_bytes: usize,
+    #[serde(flatten)]
+    placement: Placement,
     context: usize,
     threads: u32,
     kernel: &'static str,
@@ -107,12 +112,13 @@ enum Stop {
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
     let started = Instant::now();
-    let file = source::open(&args.file, &Bar::default())?;
-    let model = file.model()?;
+    let file = source::open_to_run(&args.file, args.memory.max_memory, &Bar::default())?;
+    let mut resident = Vec::new();
+    let model = file.model(&mut resident)?;
     let prompt = text::encode(&args.file, &model, &args.prompt, true)?;
     let options = session_options(args, &file, &model, prompt.len())?;
     let mut session = Session::new(&file, model, &options)?;
-    let arena_bytes = session.plan().arena_bytes();
+    let (arena_bytes, placement) = (session.plan().arena_bytes(), session.placement());
     let seed = args.seed.unwrap_or_else(clock);
     let sampler = sampler(args, &model, seed)?;
     let tokenizer = text::tokenizer(&args.file, &model)?;
@@ -131,6 +137,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         decode_tps: per_second(tokens.len().saturating_sub(1), decode_seconds),
         time_to_first_token_ms: first_token * 1e3,
         arena_bytes,
+        placement,
         context,
         threads: options.threads,
         kernel,
@@ -153,7 +160,7 @@ fn describe(stats: &Stats) -> String {
     };
     format!(
         "\nprompt {} tokens, {:.1} tok/s · generated {} tokens, {:.1} tok/s · first token after {:.1} ms\n\
-         arena {} bytes, context {} · {} thread(s), kernel {} · seed {} · stopped: {stop}",
+         arena {} bytes, context {} · {} thread(s), kernel {} · seed {} · stopped: {stop}{}",
         stats.prompt_tokens,
         stats.prompt_tps,
         stats.generated_tokens,
@@ -164,12 +171,13 @@ fn describe(stats: &Stats) -> String {
         stats.threads,
         stats.kernel,
         stats.seed,
+        weights(stats.placement),
     )
 }
 
 fn session_options(
     args: &Args,
-    file: &ModelFile,
+    file: &Opened,
     model: &Model<'_>,
     prompt: usize,
 ) -> Result<session::Options, Error> {
@@ -239,7 +247,7 @@ impl Generation<'_> {
         prompt: &[u32],
     ) -> Result<Timing, Error> {
         let path: &Path = &self.args.file;
-        let failed = |error: acorn_core::EngineError| Error::input(path, error.to_string());
+        let failed = |error| Error::engine(path, error);
         let mut stream = text::Stream::new(self.tokenizer, prompt);
         let mut out = Timing {
             text: String::new(),
