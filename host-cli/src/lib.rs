@@ -12,9 +12,10 @@
 //! - [`text`], [`threads`], [`session`]: tokens, processors, a model at work.
 //! - [`evaluate`], [`pairs`]: how good it is.
 //! - [`commands`]: the command line; one file per command.
-//! - [`error`], [`progress`]: what all of them tell.
+//! - [`error`], [`progress`], [`bus_error`]: what all of them tell.
 
 pub mod bundled;
+pub mod bus_error;
 pub mod commands;
 pub mod convert;
 pub mod error;

@@ -12,7 +12,7 @@ use crate::memory::system;
 
 /// A whole file, mapped read-only.
 ///
-/// Another process that shortens the file while it is mapped ends this one (SIGBUS): replace model
+/// Another process that shortens the file while it is mapped ends this one ([`crate::bus_error`]): replace model
 /// files by renaming, as `acorn convert` does, never in place.
 #[derive(Debug)]
 pub(crate) struct Mapped(Mmap);
