@@ -9,7 +9,7 @@
 //!   piece.
 //! - [`memory`], [`opened`]: models larger than memory; a file opened to be run, within a bound or without.
 //! - [`source`], [`bundled`]: a model by any of its names, those inside the binary too.
-//! - [`text`], [`threads`], [`session`]: tokens, processors, a model at work.
+//! - [`text`], [`threads`], [`tuning`], [`session`]: tokens, processors and how many of them, a model at work.
 //! - [`evaluate`], [`pairs`]: how good it is.
 //! - [`commands`]: the command line; one file per command.
 //! - [`error`], [`progress`], [`bus_error`]: what all of them tell.
@@ -35,3 +35,4 @@ pub mod source;
 pub mod summary;
 pub mod text;
 pub mod threads;
+pub mod tuning;

@@ -92,12 +92,19 @@ impl Opened {
             let plan = plan.map_err(|error| Error::input(&self.path, error.to_string()))?;
             return Ok((plan, Placement::InPlace));
         };
+        let mapped = self.map.as_ref().map(|_| self.len);
+        let budget = Budget { most, mapped, resident: self.resident_bytes()? };
+        budget.plan(model, limits).map_err(|error| Error::input(&self.path, error.to_string()))
+    }
+
+    /// Bytes of the file without its matrices.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no model.
+    pub fn resident_bytes(&self) -> Result<u64, Error> {
         let mut source = FileSource::open(&self.path).map_err(Error::io(&self.path, "open it"))?;
         let resident = Model::resident_bytes(&mut source);
-        let resident = resident.map_err(|error| Error::open(&self.path, error))? as u64;
-        let mapped = self.map.as_ref().map(|_| self.len);
-        let budget = Budget { most, mapped, resident };
-        budget.plan(model, limits).map_err(|error| Error::input(&self.path, error.to_string()))
+        resident.map(|bytes| bytes as u64).map_err(|error| Error::open(&self.path, error))
     }
 }
 

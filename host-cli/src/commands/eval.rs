@@ -7,7 +7,7 @@ use std::time::Instant;
 use acorn_core::KeepLogits;
 use serde::Serialize;
 
-use super::options::{Kv, Memory, threads_for};
+use super::options::{Kv, Memory, Threads};
 use super::print;
 use crate::error::Error;
 use crate::evaluate::{Comparison, Perplexity, compare, perplexity};
@@ -45,9 +45,9 @@ pub(super) struct Args {
     /// How keys and values are stored [default: int8; f32 for f32 models]
     #[arg(long, value_enum)]
     kv: Option<Kv>,
-    /// Threads [default: all processors; one for models below 8 MiB]
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    /// Threads; auto: all processors [default: auto; 1 for models below 8 MiB]
+    #[arg(long, value_name = "N|auto")]
+    threads: Option<Threads>,
     #[command(flatten)]
     memory: Memory,
     /// Print one JSON object
@@ -80,7 +80,7 @@ fn options(args: &Args, file: &Opened, logits: KeepLogits) -> session::Options {
         context: args.context,
         batch: session::BATCH_OF_LOGITS,
         kv: args.kv.map(Into::into),
-        threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
+        threads: args.threads.unwrap_or_else(|| Threads::for_file(file.len())).most(),
         logits,
     }
 }

@@ -8,7 +8,7 @@ use acorn_core::KeepLogits;
 use npyz::WriterBuilder;
 use serde::Serialize;
 
-use super::options::{Kv, Memory, threads_for, tokens};
+use super::options::{Kv, Memory, Threads, tokens};
 use super::print;
 use crate::error::Error;
 use crate::progress::Bar;
@@ -37,9 +37,9 @@ pub(super) struct Args {
     /// Tokens per pass
     #[arg(long, value_name = "N", default_value_t = session::BATCH_OF_LOGITS)]
     batch: u32,
-    /// Threads [default: all processors; one for models below 8 MiB]
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    /// Threads; auto: all processors [default: auto; 1 for models below 8 MiB]
+    #[arg(long, value_name = "N|auto")]
+    threads: Option<Threads>,
     #[command(flatten)]
     memory: Memory,
     /// Print one JSON object
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         context: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
         batch: args.batch,
         kv: args.kv.map(Into::into),
-        threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
+        threads: args.threads.unwrap_or_else(|| Threads::for_file(file.len())).most(),
         logits: KeepLogits::All,
     };
     let mut session = Session::new(&file, model, &options)?;

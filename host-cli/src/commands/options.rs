@@ -1,5 +1,7 @@
 //! Options that several commands share.
 
+use std::str::FromStr;
+
 use acorn_core::KvKind;
 
 use crate::memory::budget::Placement;
@@ -34,16 +36,46 @@ pub(super) struct Memory {
     pub(super) max_memory: Option<Size>,
 }
 
+/// A number of threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Threads {
+    /// As many as decode fastest, up to all processors.
+    Auto,
+    /// So many.
+    Count(u32),
+}
+
+impl FromStr for Threads {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(0) => Err("at least 1 thread is needed"),
+            Ok(count) => Ok(Self::Count(count)),
+            Err(_) if text == "auto" => Ok(Self::Auto),
+            Err(_) => Err("expected a number of threads, or auto"),
+        }
+    }
+}
+
+impl Threads {
+    /// The default for a file of that length.
+    pub(super) fn for_file(bytes: u64) -> Self {
+        if bytes < WORTH_THREADS { Self::Count(1) } else { Self::Auto }
+    }
+
+    /// The most threads that it may become.
+    pub(super) fn most(self) -> u32 {
+        let all = || std::thread::available_parallelism().map_or(1, |count| count.get());
+        match self {
+            Self::Auto => all().try_into().unwrap_or(1),
+            Self::Count(count) => count,
+        }
+    }
+}
+
 /// Weights of fewer bytes than this are read faster by one thread than several agree on who reads what.
 const WORTH_THREADS: u64 = 8 << 20;
-
-/// The default number of threads for a file of that length: all processors, or one for small models.
-pub(super) fn threads_for(file_bytes: u64) -> u32 {
-    if file_bytes < WORTH_THREADS {
-        return 1;
-    }
-    std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(1))
-}
 
 /// A line more where the weights are streamed.
 pub(super) fn weights(placement: Placement) -> String {

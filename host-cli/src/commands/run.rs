@@ -1,21 +1,23 @@
 //! `acorn run`: a prompt goes in, text streams out.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use acorn_core::{KeepLogits, Model, Sampler, SamplerOptions, Tokenizer};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::options::{Kv, Memory, threads_for, weights};
+use super::options::{Kv, Memory, Threads, weights};
 use super::print;
 use crate::error::Error;
 use crate::memory::budget::Placement;
-use crate::opened::Opened;
 use crate::progress::Bar;
 use crate::session::{self, Session};
 use crate::source;
 use crate::text;
+use crate::threads;
+use crate::tuning::Tuning;
 
 /// Continue a text
 ///
@@ -58,9 +60,10 @@ pub(super) struct Args {
     /// How keys and values are stored [default: int8; f32 for f32 models]
     #[arg(long, value_enum)]
     kv: Option<Kv>,
-    /// Threads [default: all processors; one for models below 8 MiB]
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    /// Threads; auto: all processors for the prompt, then as many as the first tokens are fastest with [default:
+    /// auto; 1 for models below 8 MiB]
+    #[arg(long, value_name = "N|auto")]
+    threads: Option<Threads>,
     #[command(flatten)]
     memory: Memory,
     /// Go on after a token that ends the text
@@ -92,7 +95,9 @@ struct Stats {
     #[serde(flatten)]
     placement: Placement,
     context: usize,
+    /// That decoded last; the prompt was fed by `threads_most`.
     threads: u32,
+    threads_most: u32,
     kernel: &'static str,
     seed: u64,
     stop: Stop,
@@ -116,13 +121,17 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let mut resident = Vec::new();
     let model = file.model(&mut resident)?;
     let prompt = text::encode(&args.file, &model, &args.prompt, true)?;
-    let options = session_options(args, &file, &model, prompt.len())?;
+    let threads = args.threads.unwrap_or_else(|| Threads::for_file(file.len()));
+    let options = session_options(args, &model, prompt.len(), threads)?;
     let mut session = Session::new(&file, model, &options)?;
     let (arena_bytes, placement) = (session.plan().arena_bytes(), session.placement());
     let seed = args.seed.unwrap_or_else(clock);
     let sampler = sampler(args, &model, seed)?;
     let tokenizer = text::tokenizer(&args.file, &model)?;
-    let mut generation = Generation { args, tokenizer, sampler, recent: prompt.clone(), started };
+    let crew = session.threads().filter(|_| threads == Threads::Auto);
+    let tuning = Tuning::new(options.threads);
+    let recent = prompt.clone();
+    let mut generation = Generation { args, tokenizer, sampler, recent, started, crew, tuning };
 
     let mut engine = session.engine()?;
     let answer = generation.run(&mut engine, &prompt)?;
@@ -139,7 +148,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         arena_bytes,
         placement,
         context,
-        threads: options.threads,
+        threads: generation.tuning.count(),
+        threads_most: options.threads,
         kernel,
         seed,
         stop,
@@ -158,9 +168,13 @@ fn describe(stats: &Stats) -> String {
         Stop::Length => "as long as asked for (-n)",
         Stop::Context => "the context is full (--context)",
     };
+    let threads = match (stats.threads, stats.threads_most) {
+        (count, most) if count < most => format!("{count} of {most} threads"),
+        (count, _) => format!("{count} thread(s)"),
+    };
     format!(
         "\nprompt {} tokens, {:.1} tok/s · generated {} tokens, {:.1} tok/s · first token after {:.1} ms\n\
-         arena {} bytes, context {} · {} thread(s), kernel {} · seed {} · stopped: {stop}{}",
+         arena {} bytes, context {} · {}, kernel {} · seed {} · stopped: {stop}{}",
         stats.prompt_tokens,
         stats.prompt_tps,
         stats.generated_tokens,
@@ -168,7 +182,7 @@ fn describe(stats: &Stats) -> String {
         stats.time_to_first_token_ms,
         stats.arena_bytes,
         stats.context,
-        stats.threads,
+        threads,
         stats.kernel,
         stats.seed,
         weights(stats.placement),
@@ -177,9 +191,9 @@ fn describe(stats: &Stats) -> String {
 
 fn session_options(
     args: &Args,
-    file: &Opened,
     model: &Model<'_>,
     prompt: usize,
+    threads: Threads,
 ) -> Result<session::Options, Error> {
     let most = model.recipe().context;
     // The last token generated is not fed again.
@@ -192,7 +206,7 @@ fn session_options(
         );
         return Err(Error::input(&args.file, problem));
     }
-    let threads = args.threads.unwrap_or_else(|| threads_for(file.len()));
+    let threads = threads.most();
     let batch = session::BATCH.min(u32::try_from(prompt).unwrap_or(u32::MAX).max(1));
     let kv = args.kv.map(Into::into);
     Ok(session::Options { context, batch, kv, threads, logits: KeepLogits::Last })
@@ -229,6 +243,9 @@ struct Generation<'a> {
     sampler: Sampler,
     recent: Vec<u32>,
     started: Instant,
+    /// Threads that are to be as many as decode fastest.
+    crew: Option<Arc<threads::Threads>>,
+    tuning: Tuning,
 }
 
 struct Timing {
@@ -287,11 +304,21 @@ impl Generation<'_> {
                 out.stop = Stop::Context;
                 break;
             }
+            let step = Instant::now();
             engine.decode(token).map_err(failed)?;
+            self.tune(step.elapsed().as_secs_f64());
         }
         out.decode_seconds = before.elapsed().as_secs_f64();
         self.show(&mut out.text, &stream.finish())?;
         Ok(out)
+    }
+
+    /// Told that a token took `seconds`: chooses the threads of the next.
+    fn tune(&mut self, seconds: f64) {
+        if let Some(crew) = self.crew.as_ref().filter(|_| !self.tuning.is_settled()) {
+            self.tuning.took(seconds);
+            crew.limit(self.tuning.count() as usize);
+        }
     }
 
     fn show(&self, text: &mut String, piece: &str) -> Result<(), Error> {

@@ -39,6 +39,21 @@ pub enum Placement {
     },
 }
 
+impl Placement {
+    /// Bytes of memory in all, where the arena has `arena`, the file `file` bytes, and `resident` without its
+    /// matrices.
+    pub fn total(&self, arena: u64, file: u64, resident: u64) -> u64 {
+        PROCESS
+            + arena
+            + match *self {
+                Self::InPlace => file,
+                Self::Streamed { ahead_bytes, kept_bytes, .. } => {
+                    resident + ahead_bytes + kept_bytes
+                }
+            }
+    }
+}
+
 /// Why a model does not run within a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {

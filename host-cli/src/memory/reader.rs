@@ -76,6 +76,16 @@ impl Sequential {
         Ok(Self { cached, uncached, drop_behind: !keep, len })
     }
 
+    /// The file's length in bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Has the page cache forget the file.
+    pub(super) fn forget(&self) {
+        advise(&self.cached, Advice::Drop(0..self.len));
+    }
+
     /// Reads the bytes in `range`, which starts and ends at multiples of [`ALIGNMENT`]; behind the file's end
     /// there is nothing to read.
     pub(super) fn read(&mut self, range: &Range<u64>, buffer: &mut Buffer) -> Result<(), Fault> {
