@@ -1,4 +1,4 @@
-//! A file as bytes, without reading it: the one place of the tool with unsafe code but its threads.
+//! A file as bytes, without reading it: with its threads and SIGBUS the tool's only unsafe code.
 
 use std::fs::File;
 use std::io;

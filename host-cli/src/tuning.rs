@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(choose(8, |n| 1.0 / f64::from(n)), (vec![8, 4], 8));
         // A disk: one is as fast as any.
         assert_eq!(choose(6, |_| 1.0), (vec![6, 4, 2, 1], 1));
-        assert_eq!(choose(3, |n| f64::from(n)), (vec![3, 2, 1], 1));
+        assert_eq!(choose(3, f64::from), (vec![3, 2, 1], 1));
         assert_eq!(choose(1, |_| 1.0), (vec![], 1));
         assert_eq!(choose(0, |_| 1.0), (vec![], 1));
     }

@@ -155,6 +155,18 @@ fn sizes_that_are_none_are_usage_errors() {
     }
 }
 
+#[test]
+fn a_file_larger_than_the_memory_is_hinted_at() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("holes.acorn");
+    let file = fs::File::create(&path).expect("a file");
+    file.set_len(1 << 40).expect("a file of holes");
+    let output = run(&path, &[]).output().expect("acorn runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("would stream it"), "{stderr}");
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(3), 2), "{stderr}");
+}
+
 /// Mapped or streamed: words, and the exit status of failed reading.
 #[test]
 fn a_file_that_is_cut_short_while_it_is_used_is_told_of() {

@@ -31,7 +31,7 @@ impl From<Kv> for KvKind {
 /// How much memory a command may take.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Memory {
-    /// The most memory, all told: a file that does not fit is streamed [default: no limit, the file is mapped]
+    /// The most memory, all told (200M, 1.5G): a file that does not fit is streamed [default: no limit, it is mapped]
     #[arg(long, value_name = "SIZE")]
     pub(super) max_memory: Option<Size>,
 }

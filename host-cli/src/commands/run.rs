@@ -24,7 +24,7 @@ use crate::tuning::Tuning;
 /// The continuation streams to standard output, figures go to standard error.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  acorn run -p \"turn the kitchen lights down to thirty percent\"\n  acorn run stories.acorn -p \"Once upon a time\" --temp 0 -n 100"
+    after_help = "Examples:\n  acorn run -p \"turn the kitchen lights down to thirty percent\"\n  acorn run stories.acorn -p \"Once upon a time\" --temp 0 -n 100\n  acorn run larger-than-memory.acorn -p \"Hello\" --max-memory 200M"
 )]
 pub(super) struct Args {
     /// An .acorn file, a Hugging Face folder, or a bundled model
