@@ -89,10 +89,8 @@ impl<'m> Session<'m> {
         let stream = match placement {
             Placement::InPlace => None,
             Placement::Streamed { ahead_bytes, kept_bytes, .. } => {
-                let rest = file.len().saturating_sub(kept_bytes);
-                // What this process still takes is buffers of little size.
-                let cached =
-                    system::available().is_none_or(|available| available > rest + kept_bytes);
+                let cache = system::available();
+                let cached = cache.is_none_or(|bytes| bytes > file.len() + ahead_bytes);
                 let stream = Stream::open(path, &model, ahead_bytes, kept_bytes, cached);
                 Some(stream.map_err(Error::io(path, "read its weights"))?)
             }

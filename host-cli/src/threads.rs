@@ -93,7 +93,8 @@ impl Threads {
         Ok(threads)
     }
 
-    /// Has at most `count` threads take part in the jobs from now on, the caller included. The others sleep.
+    /// Has at most `count` threads take part in the jobs from now on, the caller included. The others sleep; one
+    /// that is looking for a job just now may still come to the next.
     pub fn limit(&self, count: usize) {
         let _guard = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.most.store(count.max(1), Ordering::Relaxed);

@@ -61,6 +61,12 @@ fn json(command: Command) -> Value {
     serde_json::from_slice(&done(command).stdout).expect("JSON on standard output")
 }
 
+/// The number in "needs at least N MiB" (or KiB).
+fn needed(why: &str) -> u64 {
+    let number = why.split("needs at least ").nth(1).and_then(|rest| rest.split(' ').next());
+    number.expect(why).parse().expect("a number")
+}
+
 /// Waits until the child has begun to generate.
 fn begin(mut command: Command) -> Child {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
@@ -128,6 +134,48 @@ fn memory_is_what_was_planned() {
     }
 }
 
+/// The commands but `run`: the same figures in less memory than the file has.
+#[test]
+fn logits_perplexity_and_speed_are_had_within_a_bound() {
+    let (folder, file) = model(1);
+    let text = folder.path().join("text");
+    fs::write(&text, "To be, or not to be: that is the question.\n".repeat(9)).expect("written");
+    let acorn = |args: &[&str], bound: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acorn"));
+        command.current_dir(folder.path()).arg(args[0]).arg(&file).args(&args[1..]).arg("--json");
+        command.args(bound.map(|bound| format!("--max-memory={bound}")));
+        json(command)
+    };
+    let logits = |bound, out| {
+        acorn(&["logits", "--tokens", "1,2,3,400,5,6,7", "--out", out], bound);
+        fs::read(folder.path().join(out)).expect("the array")
+    };
+    // Enough for passes of 32 tokens, and hardly enough for those of one.
+    let plan = |bound: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acorn"));
+        command.arg("plan").arg(&file).args(["--context", "64", "--batch", "32", "--json"]);
+        command.args(["--max-memory", bound]).output().expect("runs")
+    };
+    let least = needed(&String::from_utf8_lossy(&plan("1M").stderr)) + 1;
+    let least = format!("{least}K");
+    let batch = |bound| {
+        let plan: Value = serde_json::from_slice(&plan(bound).stdout).expect("a plan");
+        plan["batch"].as_u64()
+    };
+    assert_eq!((batch("16M"), batch(&least)), (Some(32), Some(1)));
+    for bound in ["16M", &least] {
+        assert!(logits(None, "mapped.npy") == logits(Some(bound), "streamed.npy"), "{bound}");
+        let eval = ["eval", "--text", "text", "--context", "64", "--threads", "1"];
+        let eval = |bound| acorn(&eval, bound)["nll"].take();
+        assert_eq!(eval(None), eval(Some(bound)), "{bound}");
+    }
+    let lines = acorn(&["bench", "-p", "4", "-n", "2", "-r", "1", "-t", "1,2"], Some("16M"));
+    for line in lines.as_array().expect("a list") {
+        assert_eq!(line["weights"], "streamed");
+        assert!(line["decode_tps"].as_f64() > Some(0.0), "{line}");
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused_with_what_is_needed() {
     let (_folder, file) = model(1);
@@ -139,8 +187,7 @@ fn what_does_not_fit_is_refused_with_what_is_needed() {
     };
     let why = refused("9M");
     assert!(why.contains("raise --max-memory or lower --context"), "{why}");
-    let need = why.split("needs at least ").nth(1).and_then(|rest| rest.split(' ').next());
-    let need: u64 = need.expect("a number").parse().expect("a number of MiB");
+    let need = needed(&why);
     let enough = format!("{need}M");
     done(run(&file, &["-n", "2", "--context", "4000", "--max-memory", &enough]));
     refused(&format!("{}M", need - 1));

@@ -19,7 +19,7 @@ pub const PROCESS: u64 = 8 << 20;
 const ADDRESSES: u64 = 8 << 20;
 const STACK: u64 = 2 << 20;
 
-/// A window that no more is of use than: it stays in a cache between being filled and being multiplied.
+/// The most window that is of use: it stays in a cache between being filled and being multiplied.
 const WINDOW: u64 = 1 << 20;
 
 /// Where a model's weights are.
@@ -43,14 +43,11 @@ impl Placement {
     /// Bytes of memory in all, where the arena has `arena`, the file `file` bytes, and `resident` without its
     /// matrices.
     pub fn total(&self, arena: u64, file: u64, resident: u64) -> u64 {
-        PROCESS
-            + arena
-            + match *self {
-                Self::InPlace => file,
-                Self::Streamed { ahead_bytes, kept_bytes, .. } => {
-                    resident + ahead_bytes + kept_bytes
-                }
-            }
+        let weights = match *self {
+            Self::InPlace => file,
+            Self::Streamed { ahead_bytes, kept_bytes, .. } => resident + ahead_bytes + kept_bytes,
+        };
+        PROCESS + arena + weights
     }
 }
 
@@ -72,7 +69,7 @@ pub enum BudgetError {
         /// Bytes allowed.
         have: u64,
     },
-    /// The same for lack of addresses.
+    /// The same where the system limits the process's addresses (RLIMIT_AS).
     #[error(
         "needs {} more than the limit on address space leaves: raise that (ulimit -v) or lower --context",
         Size(*missing)
@@ -107,14 +104,17 @@ impl Budget {
     ) -> Result<(Plan, Placement), BudgetError> {
         let mut limits = *limits;
         loop {
-            match self.plan_exactly(model, &limits) {
-                Err(BudgetError::TooSmall { .. } | BudgetError::Addresses { .. })
-                    if limits.batch > 1 =>
-                {
-                    limits.batch = limits.batch.min(limits.context) / 2;
-                }
-                result => return result,
+            let result = self.plan_exactly(model, &limits);
+            // Reading ahead is worth more than large passes.
+            let short = match &result {
+                Ok((_, Placement::Streamed { ahead_bytes, .. })) => *ahead_bytes == 0,
+                Ok((_, Placement::InPlace)) | Err(BudgetError::Plan(_)) => false,
+                Err(BudgetError::TooSmall { .. } | BudgetError::Addresses { .. }) => true,
+            };
+            if !short || limits.batch <= 1 {
+                return result;
             }
+            limits.batch = (limits.batch.min(limits.context) / 2).max(1);
         }
     }
 
@@ -131,7 +131,7 @@ impl Budget {
         let plan = |window| plan(window).map_err(BudgetError::Plan);
         let smallest = plan(Some(least))?;
         let fixed = (smallest.arena_bytes() - window_of(&smallest)) as u64;
-        // Address space, where that is limited: what is taken already is not asked for again.
+        // Of address space, where that is limited; what is mapped already is not in what is left.
         let spoken_for = fixed + ADDRESSES + u64::from(limits.workers) * STACK;
         let addresses = system::address_space_left();
         let fixed = fixed + PROCESS;
