@@ -31,11 +31,14 @@ impl Opened {
     /// The file cannot be opened, or is a folder; without a bound: or cannot be mapped.
     pub fn open(path: &Path, most: Option<Size>) -> Result<Self, Error> {
         let (_, len) = mapped::open(path)?;
+        // Where addresses are limited, the file must leave enough of them for all else, or be streamed.
+        let addresses = system::address_space_left().is_none_or(|left| len <= left / 2);
         let map = match most {
             None => Some(ModelFile::open(path)?),
-            Some(most) if len.saturating_add(PROCESS) > most.0 => None,
-            // Where there are no addresses for it, it is streamed.
-            Some(_) => ModelFile::open(path).ok(),
+            Some(most) if addresses && len.saturating_add(PROCESS) <= most.0 => {
+                ModelFile::open(path).ok()
+            }
+            Some(_) => None,
         };
         if let (None, Some(available)) = (most, system::available().filter(|&bytes| bytes < len)) {
             eprintln!(
