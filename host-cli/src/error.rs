@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use acorn_core::error::FormatError;
+use acorn_core::error::{EngineError, FormatError, OpenError, ReadError};
 
 use crate::hf::tokenizer::TokenizerError;
 
@@ -118,6 +118,36 @@ impl Error {
 
     pub(crate) fn input(path: &Path, problem: impl Into<String>) -> Self {
         Self::Input { path: path.to_owned(), problem: problem.into() }
+    }
+
+    /// An engine's refusal, or weights that it could not read.
+    pub(crate) fn engine(path: &Path, error: EngineError) -> Self {
+        match error {
+            EngineError::Read(error) => Self::read(path, error),
+            error => Self::input(path, error.to_string()),
+        }
+    }
+
+    /// A model that cannot be opened without its matrices.
+    pub(crate) fn open(path: &Path, error: OpenError) -> Self {
+        match error {
+            OpenError::Format(source) => Self::Model { path: path.to_owned(), source },
+            OpenError::Read(error) => Self::read(path, error),
+            error => Self::internal(path, error.to_string()),
+        }
+    }
+
+    /// Bytes that could not be read; their code is [`crate::file_source`]'s.
+    fn read(path: &Path, error: ReadError) -> Self {
+        let source = match error.code {
+            -1 => {
+                let end = error.offset + error.len as u64;
+                let problem = format!("the file ends before byte {end} (cut short meanwhile?)");
+                io::Error::new(io::ErrorKind::UnexpectedEof, problem)
+            }
+            code => io::Error::from_raw_os_error(code),
+        };
+        Self::Io { path: path.to_owned(), doing: "read it", source }
     }
 
     pub(crate) fn tensor(path: &Path, tensor: &str, problem: impl Into<String>) -> Self {

@@ -1,17 +1,12 @@
 //! A model's file as a source of weights: read as they are needed, never mapped.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
-use std::{io, thread};
 
 use acorn_core::{Fault, Source};
 
-/// Bytes that are worth a thread that reads them beside the work: starting one takes some 20 µs, in which a
-/// page cache gives about as many.
-const WORTH_A_THREAD: usize = 1 << 17;
-
-/// An open `.acorn` file.
+/// An open `.acorn` file. [`crate::memory::stream`] reads ahead in one.
 #[derive(Debug)]
 pub struct FileSource(File);
 
@@ -25,31 +20,36 @@ impl FileSource {
     }
 }
 
-/// Fills `into`. A fault has the operating system's number; -1 where the file ends before.
-fn read(mut file: &File, offset: u64, into: &mut [u8]) -> Result<(), Fault> {
-    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(into));
-    read.map_err(|error| Fault(error.raw_os_error().unwrap_or(-1)))
-}
-
+/// A fault has the operating system's number; -1 where the file ends before.
 impl Source for FileSource {
     fn read(&mut self, offset: u64, into: &mut [u8]) -> Result<(), Fault> {
-        read(&self.0, offset, into)
+        let need = into.len();
+        fill(&self.0, offset, into, need)
     }
+}
 
-    fn read_beside(
-        &mut self,
-        offset: u64,
-        into: &mut [u8],
-        work: &mut dyn FnMut(),
-    ) -> Result<(), Fault> {
-        if into.len() < WORTH_A_THREAD {
-            work();
-            return self.read(offset, into);
+/// Reads bytes from `offset` on into `into`, at least `need`. A fault has the operating system's number; -1
+/// where the file ends before.
+pub(crate) fn fill(file: &File, offset: u64, into: &mut [u8], need: usize) -> Result<(), Fault> {
+    let mut done = 0;
+    while done < need {
+        let rest = into.get_mut(done..).unwrap_or_default();
+        match read_at(file, offset + done as u64, rest) {
+            Ok(0) => return Err(Fault(-1)),
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Fault(error.raw_os_error().unwrap_or(-1))),
         }
-        thread::scope(|scope| {
-            let reader = scope.spawn(|| read(&self.0, offset, into));
-            work();
-            reader.join().unwrap_or(Err(Fault(-1)))
-        })
     }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, into, offset)
 }

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use crate::bundled::{self, Bundled};
 use crate::convert::{Quant, convert};
 use crate::error::Error;
+use crate::memory::size::Size;
 use crate::model_file::ModelFile;
+use crate::opened::{self, Opened};
 use crate::progress::Progress;
 
 /// How models that are converted on the fly are stored.
@@ -23,8 +25,25 @@ const QUANT: Quant = Quant::Q8;
 /// # Errors
 /// There is no such model, a folder cannot be converted, or the cache not written.
 pub fn open(name: &Path, progress: &dyn Progress) -> Result<ModelFile, Error> {
+    ModelFile::open(&find(name, progress)?)
+}
+
+/// The same to run it, in at most `most` bytes of memory where that is given.
+///
+/// # Errors
+/// The same.
+pub fn open_to_run(
+    name: &Path,
+    most: Option<Size>,
+    progress: &dyn Progress,
+) -> Result<Opened, Error> {
+    Opened::open(&find(name, progress)?, most)
+}
+
+/// The `.acorn` file of the model that `name` names.
+fn find(name: &Path, progress: &dyn Progress) -> Result<PathBuf, Error> {
     if let Some(model) = name.to_str().and_then(bundled::find) {
-        return open_bundled(model, progress);
+        return find_bundled(model, progress);
     }
     if !name.exists() {
         let names: Vec<_> = bundled::MODELS.iter().map(|model| model.name).collect();
@@ -37,14 +56,14 @@ pub fn open(name: &Path, progress: &dyn Progress) -> Result<ModelFile, Error> {
         });
     }
     if !name.is_dir() {
-        return ModelFile::open(name);
+        return Ok(name.to_owned());
     }
     let dir = fs::canonicalize(name).map_err(Error::io(name, "open the folder"))?;
     let stem = dir.file_name().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
     cached(&stem, state(&dir)?, progress, |out| convert(&dir, out, QUANT, progress).map(drop))
 }
 
-fn open_bundled(model: &Bundled, progress: &dyn Progress) -> Result<ModelFile, Error> {
+fn find_bundled(model: &Bundled, progress: &dyn Progress) -> Result<PathBuf, Error> {
     let mut state = DefaultHasher::new();
     model.files.hash(&mut state);
     cached(model.name, state.finish(), progress, |out| {
@@ -64,19 +83,17 @@ fn cached(
     state: u64,
     progress: &dyn Progress,
     make: impl FnOnce(&Path) -> Result<(), Error>,
-) -> Result<ModelFile, Error> {
+) -> Result<PathBuf, Error> {
     let folder = cache_folder();
     let mut key = DefaultHasher::new();
     (state, acorn_core::format::VERSION, env!("CARGO_PKG_VERSION")).hash(&mut key);
     let path = folder.join(format!("{stem}-{:016x}.{}.acorn", key.finish(), QUANT.name()));
-    if let Ok(file) = ModelFile::open(&path)
-        && file.verify(progress).is_ok()
-    {
-        return Ok(file);
+    if opened::verify(&path, progress).is_ok() {
+        return Ok(path);
     }
     fs::create_dir_all(&folder).map_err(Error::io(&folder, "create the cache folder"))?;
     make(&path)?;
-    ModelFile::open(&path)
+    Ok(path)
 }
 
 fn cache_folder() -> PathBuf {

@@ -47,9 +47,14 @@ struct Shared {
     /// A thread's job panicked.
     panicked: AtomicBool,
     stop: AtomicBool,
+    /// Threads that take part, the caller included.
+    most: AtomicUsize,
     sleepers: AtomicUsize,
     lock: Mutex<()>,
+    /// There is a job.
     wake: Condvar,
+    /// More threads take part.
+    admit: Condvar,
 }
 
 impl std::fmt::Debug for Shared {
@@ -73,25 +78,35 @@ impl Threads {
             job: UnsafeCell::new(&|| ()),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            most: AtomicUsize::new(count),
             sleepers: AtomicUsize::new(0),
             lock: Mutex::new(()),
             wake: Condvar::new(),
+            admit: Condvar::new(),
         });
         let mut threads = Self { shared, turn: Mutex::new(()), handles: Vec::new() };
         for index in 1..count {
             let shared = Arc::clone(&threads.shared);
             let builder = thread::Builder::new().name(format!("acorn-{index}"));
-            threads.handles.push(builder.spawn(move || shared.work())?);
+            threads.handles.push(builder.spawn(move || shared.work(index))?);
         }
         Ok(threads)
+    }
+
+    /// Has at most `count` threads take part in the jobs from now on, the caller included. The others sleep; one
+    /// that is looking for a job just now may still come to the next.
+    pub fn limit(&self, count: usize) {
+        let _guard = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.most.store(count.max(1), Ordering::Relaxed);
+        self.shared.admit.notify_all();
     }
 }
 
 impl Shared {
-    /// What a thread does until it is told to stop.
-    fn work(&self) {
+    /// What the thread of that index does until it is told to stop.
+    fn work(&self, index: usize) {
         let mut seen = 0;
-        while let Some(gate) = self.next(seen) {
+        while let Some(gate) = self.next(seen, index) {
             if self.enter(gate) {
                 seen = gate / EPOCH;
                 // SAFETY: this thread is inside.
@@ -109,22 +124,48 @@ impl Shared {
         self.gate.compare_exchange(gate, gate + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Waits until a job later than `seen` is open; `None` when there will be none.
-    fn next(&self, seen: u64) -> Option<u64> {
+    /// Waits until a job later than `seen` is open for that thread; `None` when there will be none.
+    fn next(&self, seen: u64, index: usize) -> Option<u64> {
         loop {
             let mut gate = 0;
             for _ in 0..SPINS {
                 gate = self.gate.load(Ordering::Relaxed);
                 if gate & OPEN != 0 && gate / EPOCH != seen {
-                    return Some(gate);
+                    if self.takes_part(index) {
+                        return Some(gate);
+                    }
+                    break;
                 }
                 hint::spin_loop();
+            }
+            if !self.takes_part(index) {
+                if !self.rest(index) {
+                    return None;
+                }
+                continue;
             }
             if !self.sleep(gate / EPOCH) {
                 return None;
             }
             // By now that job may be over, but more will follow it: look again.
         }
+    }
+
+    /// Whether the thread of that index is one of those that [`Threads::limit`] lets work.
+    fn takes_part(&self, index: usize) -> bool {
+        index < self.most.load(Ordering::Relaxed)
+    }
+
+    /// Sleeps until that thread takes part again; no job wakes it. Returns false when there will be none.
+    fn rest(&self, index: usize) -> bool {
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.takes_part(index) {
+            if self.stop.load(Ordering::SeqCst) {
+                return false;
+            }
+            guard = self.admit.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
     }
 
     /// Sleeps until there is another job than `last`. Returns false when there will be none.
@@ -174,7 +215,7 @@ impl Drop for Close<'_> {
 
 impl Workers for Threads {
     fn run(&self, job: &(dyn Fn() + Sync)) {
-        if self.handles.is_empty() {
+        if self.handles.is_empty() || !self.shared.takes_part(1) {
             return job();
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -202,6 +243,7 @@ impl Drop for Threads {
         self.shared.stop.store(true, Ordering::SeqCst);
         drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner));
         self.shared.wake.notify_all();
+        self.shared.admit.notify_all();
         for handle in self.handles.drain(..) {
             // A thread catches its panics.
             _ = handle.join();
@@ -244,6 +286,28 @@ mod tests {
                 }
             });
             thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn a_limit_keeps_threads_out_until_it_is_lifted() {
+        let threads = Threads::new(4).expect("threads");
+        for round in 0..30 {
+            for limit in [3, 1, 4, 2] {
+                threads.limit(limit);
+                // One that was looking for a job when the limit was set may still come to one.
+                thread::sleep(std::time::Duration::from_millis(1));
+                threads.run(&|| ());
+                let inside = AtomicUsize::new(0);
+                threads.run(&|| {
+                    inside.fetch_add(1, Ordering::Relaxed);
+                    // All that may come do come.
+                    while inside.load(Ordering::Relaxed) < limit {
+                        thread::yield_now();
+                    }
+                });
+                assert_eq!(inside.into_inner(), limit, "round {round}");
+            }
         }
     }
 

@@ -63,6 +63,7 @@ fn a_seed_repeats_a_run_on_any_number_of_threads() {
     let first = run("5", "1");
     assert_eq!(first, run("5", "1"));
     assert_eq!(first, run("5", "3"));
+    assert_eq!(first, run("5", "auto"));
     assert_ne!(first, run("6", "1"));
 }
 
@@ -91,6 +92,42 @@ fn plan_counts_every_byte() {
     let output = acorn(&["plan", path(&file), "--context", "100000"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("1 to 256"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn plan_says_where_the_weights_are() {
+    let (_folder, file) = model();
+    let plan =
+        |more: &[&str]| json(&[&["plan", path(&file), "--context", "64", "--json"], more].concat());
+    let whole = plan(&[]);
+    assert_eq!(whole["weights"], "in_place");
+    assert!(whole["total_bytes"].as_u64() > whole["file_bytes"].as_u64());
+
+    let windowed = plan(&["--window", "16K"]);
+    assert_eq!(
+        (&windowed["weights"], &windowed["window_bytes"]),
+        (&"streamed".into(), &16_384.into())
+    );
+    assert_eq!(plan(&["--window", "16384"]), windowed);
+
+    // Enough for all of it, and a little less; speeds follow from what was measured.
+    let enough = whole["total_bytes"].as_u64().expect("bytes");
+    assert_eq!(plan(&["--max-memory", &enough.to_string()])["weights"], "in_place");
+    let less = (enough - 1).to_string();
+    let streamed = plan(&["--max-memory", &less, "--measure"]);
+    assert_eq!(streamed["weights"], "streamed");
+    assert!(streamed["total_bytes"].as_u64() < Some(enough), "{streamed}");
+    let (measured, weights) = (&streamed["measured"], &streamed["weight_bytes_per_token"]);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let expected = number(&measured["memory_bytes_per_second"]) / number(weights);
+    assert!((number(&measured["in_place_tps"]) / expected - 1.0).abs() < 1e-6);
+    assert!(number(&measured["streamed_tps"]) > 0.0);
+    let text = acorn(&["plan", path(&file), "--context", "64", "--max-memory", &less, "--measure"]);
+    let text = String::from_utf8(text.stdout).expect("UTF-8");
+    assert!(
+        text.contains("streamed through a window of") && text.contains("Upper bounds"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -7,9 +7,11 @@ use acorn_core::kernel::{self, Kernel};
 use acorn_core::{Engine, EngineError, KeepLogits};
 use serde::Serialize;
 
+use super::options::{Memory, weights};
 use super::print;
 use crate::error::Error;
-use crate::model_file::ModelFile;
+use crate::memory::budget::Placement;
+use crate::opened::Opened;
 use crate::progress::{Bar, Progress};
 use crate::session::{self, Session};
 use crate::source;
@@ -42,6 +44,8 @@ pub(super) struct Args {
     /// Runs
     #[arg(short, long, value_name = "N", default_value_t = 5)]
     runs: u32,
+    #[command(flatten)]
+    memory: Memory,
     /// Print a JSON list of objects
     #[arg(long)]
     json: bool,
@@ -62,6 +66,8 @@ struct Line {
     depth: u32,
     runs: u32,
     kernel: &'static str,
+    #[serde(flatten)]
+    placement: Placement,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
@@ -71,10 +77,12 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
             return Err(Error::Usage { problem: format!("{name} must be at least 1") });
         }
     }
-    let file = source::open(&args.file, &Bar::default())?;
-    // All bytes are read once, so that the first run does not wait for the disk.
     let bar = Bar::default();
-    file.verify(&bar)?;
+    let file = source::open_to_run(&args.file, args.memory.max_memory, &bar)?;
+    // All bytes are read once, so that the first run does not wait for the disk.
+    if let Some(file) = file.mapped() {
+        file.verify(&bar)?;
+    }
     let mut lines = Vec::new();
     let kernels = kernels(&args.kernels)?;
     let rows = kernels.len() * args.threads.len() * args.prompt.len();
@@ -105,7 +113,7 @@ fn kernels(names: &[String]) -> Result<Vec<Option<&'static Kernel>>, Error> {
 fn measure(
     args: &Args,
     prompt: u32,
-    file: &ModelFile,
+    file: &Opened,
     (threads, kernel): (u32, Option<&'static Kernel>),
     bar: &dyn Progress,
 ) -> Result<Line, Error> {
@@ -117,13 +125,15 @@ fn measure(
         threads,
         logits: KeepLogits::Last,
     };
-    let model = file.model()?;
+    let mut resident = Vec::new();
+    let model = file.model(&mut resident)?;
     let mut session = Session::new(file, model, &options)?;
     if let Some(kernel) = kernel {
         session = session.with_kernel(kernel);
     }
+    let placement = session.placement();
     let mut engine = session.engine()?;
-    let failed = |error: EngineError| Error::input(file.path(), error.to_string());
+    let failed = |error: EngineError| Error::engine(file.path(), error);
     let tokens = Tokens(model.recipe().vocab_size);
     // The first time, memory is touched and code read that later runs find at hand.
     engine.prefill(&tokens.first(prompt)).map_err(failed)?;
@@ -154,6 +164,7 @@ fn measure(
         depth,
         runs: args.runs,
         kernel: engine.kernel(),
+        placement,
     })
 }
 
@@ -220,8 +231,8 @@ fn describe(lines: &[Line]) -> String {
             format!("{:.1} – {:.1}", line.decode_tps_min, line.decode_tps_max),
         ]);
     }
-    let note = lines
-        .first()
-        .map_or(String::new(), |line| format!("\n{} runs, decode {}", line.runs, line.decode));
+    let note = lines.first().map_or(String::new(), |line| {
+        format!("\n{} runs, decode {}{}", line.runs, line.decode, weights(line.placement))
+    });
     format!("{table}{note}")
 }

@@ -7,11 +7,11 @@ use std::time::Instant;
 use acorn_core::KeepLogits;
 use serde::Serialize;
 
-use super::options::{Kv, threads_for};
+use super::options::{Kv, Memory, Threads};
 use super::print;
 use crate::error::Error;
 use crate::evaluate::{Comparison, Perplexity, compare, perplexity};
-use crate::model_file::ModelFile;
+use crate::opened::Opened;
 use crate::pairs::{ExactMatch, Pair, exact_match};
 use crate::progress::Bar;
 use crate::session::{self, Session};
@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", required_unless_present = "pairs", conflicts_with = "pairs")]
     text: Option<PathBuf>,
     /// The original, to say how far the answers to --text are from its answers
-    #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "max_memory"])]
     against: Option<PathBuf>,
     /// Prompts and right answers, a JSON object per line
     #[arg(long, value_name = "FILE")]
@@ -45,9 +45,11 @@ pub(super) struct Args {
     /// How keys and values are stored [default: int8; f32 for f32 models]
     #[arg(long, value_enum)]
     kv: Option<Kv>,
-    /// Threads [default: all processors; one for models below 8 MiB]
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    /// Threads; auto: all processors [default: auto; 1 for models below 8 MiB]
+    #[arg(long, value_name = "N|auto")]
+    threads: Option<Threads>,
+    #[command(flatten)]
+    memory: Memory,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -65,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     if args.context < 2 {
         return Err(Error::Usage { problem: "--context must be at least 2".into() });
     }
-    let file = source::open(&args.file, &Bar::default())?;
+    let file = source::open_to_run(&args.file, args.memory.max_memory, &Bar::default())?;
     match (&args.text, &args.pairs) {
         (Some(text), _) => score(args, &file, text),
         (None, Some(pairs)) => answer(args, &file, pairs),
@@ -73,12 +75,12 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     }
 }
 
-fn options(args: &Args, file: &ModelFile, logits: KeepLogits) -> session::Options {
+fn options(args: &Args, file: &Opened, logits: KeepLogits) -> session::Options {
     session::Options {
         context: args.context,
         batch: session::BATCH_OF_LOGITS,
         kv: args.kv.map(Into::into),
-        threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
+        threads: args.threads.unwrap_or_else(|| Threads::for_file(file.len())).most(),
         logits,
     }
 }
@@ -91,19 +93,22 @@ fn read(path: &Path) -> Result<String, Error> {
     })
 }
 
-fn score(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
+fn score(args: &Args, file: &Opened, path: &Path) -> Result<(), Error> {
     let started = Instant::now();
-    let model = file.model()?;
+    let mut resident = Vec::new();
+    let model = file.model(&mut resident)?;
     let tokens = text::encode(file.path(), &model, &read(path)?, false)?;
     let mut session = Session::new(file, model, &options(args, file, KeepLogits::All))?;
-    let (bos, batch) = (text::bos(&model), session::BATCH_OF_LOGITS as usize);
+    let (bos, batch) = (text::bos(&model), session.plan().batch());
     if let Some(reference) = &args.against {
-        let reference = source::open(reference, &Bar::default())?;
-        reference.verify(&Bar::default())?;
+        let reference = source::open_to_run(reference, None, &Bar::default())?;
+        if let Some(file) = reference.mapped() {
+            file.verify(&Bar::default())?;
+        }
         return against(args, (&mut session, bos), &reference, (path, &tokens));
     }
     let perplexity = perplexity(&mut session.engine()?, batch, bos, &tokens, &Bar::default())
-        .map_err(|error| Error::input(path, error.to_string()))?;
+        .map_err(|error| Error::engine(path, error))?;
     if perplexity.tokens == 0 {
         return Err(Error::input(path, "too short: no token can be predicted"));
     }
@@ -120,17 +125,18 @@ fn score(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
 fn against(
     args: &Args,
     (session, bos): (&mut Session<'_>, Option<u32>),
-    reference: &ModelFile,
+    reference: &Opened,
     (path, tokens): (&Path, &[u32]),
 ) -> Result<(), Error> {
-    let model = reference.model()?;
+    let mut resident = Vec::new();
+    let model = reference.model(&mut resident)?;
     // Its own default cache: the original's are floats.
     let options = session::Options { kv: None, ..options(args, reference, KeepLogits::All) };
     let mut other = Session::new(reference, model, &options)?;
+    let batch = session.plan().batch();
     let (mut engine, mut other) = (session.engine()?, other.engine()?);
-    let batch = session::BATCH_OF_LOGITS as usize;
     let figures = compare(&mut engine, &mut other, batch, bos, tokens, &Bar::default())
-        .map_err(|error| Error::input(path, error.to_string()))?;
+        .map_err(|error| Error::engine(path, error))?;
     if figures.tokens == 0 {
         return Err(Error::input(path, "too short: no token can be predicted"));
     }
@@ -147,8 +153,9 @@ fn against(
 /// Misses that are shown to a person.
 const SHOWN: usize = 10;
 
-fn answer(args: &Args, file: &ModelFile, path: &Path) -> Result<(), Error> {
-    let model = file.model()?;
+fn answer(args: &Args, file: &Opened, path: &Path) -> Result<(), Error> {
+    let mut resident = Vec::new();
+    let model = file.model(&mut resident)?;
     let tokenizer = text::tokenizer(file.path(), &model)?;
     let mut pairs = Vec::new();
     for (number, line) in (1..).zip(read(path)?.lines()) {

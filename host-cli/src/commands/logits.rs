@@ -8,7 +8,7 @@ use acorn_core::KeepLogits;
 use npyz::WriterBuilder;
 use serde::Serialize;
 
-use super::options::{Kv, threads_for, tokens};
+use super::options::{Kv, Memory, Threads, tokens};
 use super::print;
 use crate::error::Error;
 use crate::progress::Bar;
@@ -37,9 +37,11 @@ pub(super) struct Args {
     /// Tokens per pass
     #[arg(long, value_name = "N", default_value_t = session::BATCH_OF_LOGITS)]
     batch: u32,
-    /// Threads [default: all processors; one for models below 8 MiB]
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    /// Threads; auto: all processors [default: auto; 1 for models below 8 MiB]
+    #[arg(long, value_name = "N|auto")]
+    threads: Option<Threads>,
+    #[command(flatten)]
+    memory: Memory,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -54,17 +56,19 @@ struct Written {
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
     let tokens = tokens(&args.tokens).map_err(|problem| Error::Usage { problem })?;
-    let file = source::open(&args.file, &Bar::default())?;
-    let model = file.model()?;
+    let file = source::open_to_run(&args.file, args.memory.max_memory, &Bar::default())?;
+    let mut resident = Vec::new();
+    let model = file.model(&mut resident)?;
     let vocab_size = model.recipe().vocab_size as usize;
     let options = session::Options {
         context: u32::try_from(tokens.len()).unwrap_or(u32::MAX),
         batch: args.batch,
         kv: args.kv.map(Into::into),
-        threads: args.threads.unwrap_or_else(|| threads_for(file.len())),
+        threads: args.threads.unwrap_or_else(|| Threads::for_file(file.len())).most(),
         logits: KeepLogits::All,
     };
     let mut session = Session::new(&file, model, &options)?;
+    let batch = session.plan().batch();
     let mut engine = session.engine()?;
 
     let writing = Error::io(&args.out, "create it");
@@ -73,8 +77,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let failed = |error| Error::io(&args.out, "write it")(error);
     let builder = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(out);
     let mut npy = builder.begin_nd().map_err(failed)?;
-    for batch in tokens.chunks(args.batch.max(1) as usize) {
-        engine.prefill(batch).map_err(|error| Error::input(&args.file, error.to_string()))?;
+    for batch in tokens.chunks(batch) {
+        engine.prefill(batch).map_err(|error| Error::engine(&args.file, error))?;
         for row in engine.batch_logits() {
             npy.extend(row.iter().copied()).map_err(failed)?;
         }

@@ -1,27 +1,30 @@
 //! `acorn run`: a prompt goes in, text streams out.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use acorn_core::{KeepLogits, Model, Sampler, SamplerOptions, Tokenizer};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::options::{Kv, threads_for};
+use super::options::{Kv, Memory, Threads, weights};
 use super::print;
 use crate::error::Error;
-use crate::model_file::ModelFile;
+use crate::memory::budget::Placement;
 use crate::progress::Bar;
 use crate::session::{self, Session};
 use crate::source;
 use crate::text;
+use crate::threads;
+use crate::tuning::Tuning;
 
 /// Continue a text
 ///
 /// The continuation streams to standard output, figures go to standard error.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  acorn run -p \"turn the kitchen lights down to thirty percent\"\n  acorn run stories.acorn -p \"Once upon a time\" --temp 0 -n 100"
+    after_help = "Examples:\n  acorn run -p \"turn the kitchen lights down to thirty percent\"\n  acorn run stories.acorn -p \"Once upon a time\" --temp 0 -n 100\n  acorn run larger-than-memory.acorn -p \"Hello\" --max-memory 200M"
 )]
 pub(super) struct Args {
     /// An .acorn file, a Hugging Face folder, or a bundled model
@@ -57,9 +60,12 @@ pub(super) struct Args {
     /// How keys and values are stored [default: int8; f32 for f32 models]
     #[arg(long, value_enum)]
     kv: Option<Kv>,
-    /// Threads [default: all processors; one for models below 8 MiB]
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    /// Threads; auto: all processors for the prompt, then as many as the first tokens are fastest with [default:
+    /// auto; 1 for models below 8 MiB]
+    #[arg(long, value_name = "N|auto")]
+    threads: Option<Threads>,
+    #[command(flatten)]
+    memory: Memory,
     /// Go on after a token that ends the text
     #[arg(long)]
     ignore_eos: bool,
@@ -86,8 +92,12 @@ struct Stats {
     decode_tps: f64,
     time_to_first_token_ms: f64,
     arena_bytes: usize,
+    #[serde(flatten)]
+    placement: Placement,
     context: usize,
+    /// That decoded last; the prompt was fed by `threads_most`.
     threads: u32,
+    threads_most: u32,
     kernel: &'static str,
     seed: u64,
     stop: Stop,
@@ -107,16 +117,21 @@ enum Stop {
 
 pub(super) fn run(args: &Args) -> Result<(), Error> {
     let started = Instant::now();
-    let file = source::open(&args.file, &Bar::default())?;
-    let model = file.model()?;
+    let file = source::open_to_run(&args.file, args.memory.max_memory, &Bar::default())?;
+    let mut resident = Vec::new();
+    let model = file.model(&mut resident)?;
     let prompt = text::encode(&args.file, &model, &args.prompt, true)?;
-    let options = session_options(args, &file, &model, prompt.len())?;
+    let threads = args.threads.unwrap_or_else(|| Threads::for_file(file.len()));
+    let options = session_options(args, &model, prompt.len(), threads)?;
     let mut session = Session::new(&file, model, &options)?;
-    let arena_bytes = session.plan().arena_bytes();
+    let (arena_bytes, placement) = (session.plan().arena_bytes(), session.placement());
     let seed = args.seed.unwrap_or_else(clock);
     let sampler = sampler(args, &model, seed)?;
     let tokenizer = text::tokenizer(&args.file, &model)?;
-    let mut generation = Generation { args, tokenizer, sampler, recent: prompt.clone(), started };
+    let crew = session.threads().filter(|_| threads == Threads::Auto);
+    let tuning = Tuning::new(options.threads);
+    let recent = prompt.clone();
+    let mut generation = Generation { args, tokenizer, sampler, recent, started, crew, tuning };
 
     let mut engine = session.engine()?;
     let answer = generation.run(&mut engine, &prompt)?;
@@ -131,8 +146,10 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         decode_tps: per_second(tokens.len().saturating_sub(1), decode_seconds),
         time_to_first_token_ms: first_token * 1e3,
         arena_bytes,
+        placement,
         context,
-        threads: options.threads,
+        threads: generation.tuning.count(),
+        threads_most: options.threads,
         kernel,
         seed,
         stop,
@@ -151,9 +168,13 @@ fn describe(stats: &Stats) -> String {
         Stop::Length => "as long as asked for (-n)",
         Stop::Context => "the context is full (--context)",
     };
+    let threads = match (stats.threads, stats.threads_most) {
+        (count, most) if count < most => format!("{count} of {most} threads"),
+        (count, _) => format!("{count} thread(s)"),
+    };
     format!(
         "\nprompt {} tokens, {:.1} tok/s · generated {} tokens, {:.1} tok/s · first token after {:.1} ms\n\
-         arena {} bytes, context {} · {} thread(s), kernel {} · seed {} · stopped: {stop}",
+         arena {} bytes, context {} · {}, kernel {} · seed {} · stopped: {stop}{}",
         stats.prompt_tokens,
         stats.prompt_tps,
         stats.generated_tokens,
@@ -161,17 +182,18 @@ fn describe(stats: &Stats) -> String {
         stats.time_to_first_token_ms,
         stats.arena_bytes,
         stats.context,
-        stats.threads,
+        threads,
         stats.kernel,
         stats.seed,
+        weights(stats.placement),
     )
 }
 
 fn session_options(
     args: &Args,
-    file: &ModelFile,
     model: &Model<'_>,
     prompt: usize,
+    threads: Threads,
 ) -> Result<session::Options, Error> {
     let most = model.recipe().context;
     // The last token generated is not fed again.
@@ -184,7 +206,7 @@ fn session_options(
         );
         return Err(Error::input(&args.file, problem));
     }
-    let threads = args.threads.unwrap_or_else(|| threads_for(file.len()));
+    let threads = threads.most();
     let batch = session::BATCH.min(u32::try_from(prompt).unwrap_or(u32::MAX).max(1));
     let kv = args.kv.map(Into::into);
     Ok(session::Options { context, batch, kv, threads, logits: KeepLogits::Last })
@@ -221,6 +243,9 @@ struct Generation<'a> {
     sampler: Sampler,
     recent: Vec<u32>,
     started: Instant,
+    /// Threads that are to be as many as decode fastest.
+    crew: Option<Arc<threads::Threads>>,
+    tuning: Tuning,
 }
 
 struct Timing {
@@ -239,7 +264,7 @@ impl Generation<'_> {
         prompt: &[u32],
     ) -> Result<Timing, Error> {
         let path: &Path = &self.args.file;
-        let failed = |error: acorn_core::EngineError| Error::input(path, error.to_string());
+        let failed = |error| Error::engine(path, error);
         let mut stream = text::Stream::new(self.tokenizer, prompt);
         let mut out = Timing {
             text: String::new(),
@@ -279,11 +304,21 @@ impl Generation<'_> {
                 out.stop = Stop::Context;
                 break;
             }
+            let step = Instant::now();
             engine.decode(token).map_err(failed)?;
+            self.tune(step.elapsed().as_secs_f64());
         }
         out.decode_seconds = before.elapsed().as_secs_f64();
         self.show(&mut out.text, &stream.finish())?;
         Ok(out)
+    }
+
+    /// Told that a token took `seconds`: chooses the threads of the next.
+    fn tune(&mut self, seconds: f64) {
+        if let Some(crew) = self.crew.as_ref().filter(|_| !self.tuning.is_settled()) {
+            self.tuning.took(seconds);
+            crew.limit(self.tuning.count() as usize);
+        }
     }
 
     fn show(&self, text: &mut String, piece: &str) -> Result<(), Error> {
