@@ -10,6 +10,7 @@
 //! - [`source`], [`bundled`]: a model by any of its names, those inside the binary too.
 //! - [`text`], [`threads`], [`session`]: tokens, processors, a model at work.
 //! - [`evaluate`], [`pairs`]: how good it is.
+//! - `npy`: the head of NumPy's files.
 //! - [`commands`]: the command line; one file per command.
 //! - [`error`], [`progress`]: what all of them tell.
 
@@ -22,6 +23,7 @@ pub mod file_source;
 pub mod hf;
 mod mapped;
 pub mod model_file;
+mod npy;
 mod output;
 pub mod pairs;
 pub mod progress;

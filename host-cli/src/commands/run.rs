@@ -7,7 +7,7 @@ use acorn_core::{KeepLogits, Model, Sampler, SamplerOptions, Tokenizer};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::options::{Kv, threads_for};
+use super::options::{self, Kv, threads_for};
 use super::print;
 use crate::error::Error;
 use crate::model_file::ModelFile;
@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// An .acorn file, a Hugging Face folder, or a bundled model
     #[arg(default_value = "home")]
     file: PathBuf,
-    /// The text to continue
+    /// The text to continue; - reads it from standard input
     #[arg(short, long, value_name = "TEXT")]
     prompt: String,
     /// The most tokens to generate
@@ -109,7 +109,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let started = Instant::now();
     let file = source::open(&args.file, &Bar::default())?;
     let model = file.model()?;
-    let prompt = text::encode(&args.file, &model, &args.prompt, true)?;
+    let prompt = options::prompt(&args.prompt)?;
+    let prompt = text::encode(&args.file, &model, &prompt, true)?;
     let options = session_options(args, &file, &model, prompt.len())?;
     let mut session = Session::new(&file, model, &options)?;
     let arena_bytes = session.plan().arena_bytes();
