@@ -50,18 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.deb {
         has_cargo_deb()?;
     }
-    let (mut machines, mut missing) = (Vec::new(), Vec::new());
-    for name in &args.targets {
-        machines.push(Machine::named(name)?);
-    }
-    if machines.is_empty() {
-        for machine in &MACHINES {
-            match machine.toolchain() {
-                Ok(_) => machines.push(machine),
-                Err(why) => missing.push(format!("{}: not built: {why}", machine.name)),
-            }
-        }
-    }
+    let (machines, missing) = machines(&args.targets)?;
     let host = Observed::of(&Place::host()?)?;
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -98,6 +87,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The machines of these names, or all that can be built for here; and lines that say what cannot.
+fn machines(names: &[String]) -> Result<(Vec<&'static Machine>, Vec<String>)> {
+    if !names.is_empty() {
+        let named: Result<_> = names.iter().map(|name| Machine::named(name)).collect();
+        return Ok((named?, vec![]));
+    }
+    let (mut machines, mut missing) = (vec![], vec![]);
+    for machine in &MACHINES {
+        match machine.toolchain() {
+            Ok(_) => machines.push(machine),
+            Err(why) => missing.push(format!("{}: not built: {why}", machine.name)),
+        }
+    }
+    Ok((machines, missing))
+}
+
 /// What continuous integration does of it: two machines, and the hashes of fewer steps.
 pub(crate) fn step() -> Result<String> {
     let place = Place::host()?;
@@ -117,7 +122,7 @@ pub(crate) fn step() -> Result<String> {
 
 /// Fails unless the tool is small, static, and does on its oldest processor what it does here. Returns its size,
 /// and what it did.
-pub(crate) fn check(tool: &Tool, host: &Observed) -> Result<(u64, Observed)> {
+fn check(tool: &Tool, host: &Observed) -> Result<(u64, Observed)> {
     let name = tool.program.display();
     let program = fs::read(&tool.program).map_err(|error| format!("{name}: {error}"))?;
     let loads = linkage::loads(&program).map_err(|error| format!("{name}: {error}"))?;
@@ -148,7 +153,7 @@ pub(crate) fn check(tool: &Tool, host: &Observed) -> Result<(u64, Observed)> {
 }
 
 /// What the tool did somewhere: equal wherever it runs.
-pub(crate) struct Observed {
+struct Observed {
     answer: Answer,
     /// The bundled model as it was converted.
     home: Vec<u8>,
@@ -171,7 +176,7 @@ struct Stats {
 
 impl Observed {
     /// Asks the bundled model, and converts.
-    pub(crate) fn of(place: &Place) -> Result<Self> {
+    fn of(place: &Place) -> Result<Self> {
         let folder = linux::folder().join("observed");
         let failed = |error| format!("{}: {error}", folder.display());
         if folder.exists() {
