@@ -44,7 +44,8 @@
 //! 3. [`plan`]: every size in memory, before it is used; the arena and how it is cut.
 //! 4. [`engine`]: the forward pass, in the order of the maths.
 //! 5. [`kernel`]: the dot products; the scalar ones are the truth. [`math`]: exp, sine, sums.
-//! 6. [`tokenizer`] and [`sample`]: text to tokens and back; logits to a token.
+//! 6. [`tokenizer`] and [`sample`]: text to tokens and back; logits to a token. [`fingerprint`]: a hash of
+//!    logits, to compare machines by.
 //!
 //! ## Invariants
 //! - **I1** `format/` alone turns bytes into numbers: no unsafe, no unchecked arithmetic.
@@ -61,6 +62,7 @@
 
 pub mod engine;
 pub mod error;
+pub mod fingerprint;
 pub mod format;
 pub mod kernel;
 pub mod math;

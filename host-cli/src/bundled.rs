@@ -1,4 +1,7 @@
-//! The models that come with the tool: Hugging Face folders of the project's own, inside the binary.
+//! The models that come with the tool, inside the binary: the project's own.
+//!
+//! A plain build holds their Hugging Face folders. A build for distribution holds the `.acorn` files that these
+//! are converted to, half as large (`ACORN_BUNDLED`, see build.rs); `cargo xtask dist` checks that they are.
 
 /// A bundled model.
 #[derive(Debug)]
@@ -9,14 +12,33 @@ pub struct Bundled {
     pub about: &'static str,
     /// A prompt to try.
     pub example: &'static str,
-    /// The folder's files.
-    pub(crate) files: &'static [(&'static str, &'static [u8])],
+    /// The model.
+    pub(crate) content: Content,
+}
+
+/// What a model is stored as; one of them per build.
+#[derive(Debug, Hash)]
+#[allow(dead_code)]
+pub(crate) enum Content {
+    /// The names and bytes of a folder's files.
+    Folder(&'static [(&'static str, &'static [u8])]),
+    /// An `.acorn` file.
+    File(&'static [u8]),
+}
+
+/// The file `NAME.acorn`.
+#[cfg(acorn_packed)]
+macro_rules! content {
+    ($name:literal) => {
+        Content::File(include_bytes!(concat!(env!("ACORN_BUNDLED"), "/", $name, ".acorn")))
+    };
 }
 
 /// The files of the folder `models/NAME`.
-macro_rules! folder {
+#[cfg(not(acorn_packed))]
+macro_rules! content {
     ($name:literal) => {
-        &[
+        Content::Folder(&[
             ("config.json", include_bytes!(concat!("../../models/", $name, "/config.json"))),
             (
                 "generation_config.json",
@@ -31,7 +53,7 @@ macro_rules! folder {
                 "tokenizer_config.json",
                 include_bytes!(concat!("../../models/", $name, "/tokenizer_config.json")),
             ),
-        ]
+        ])
     };
 }
 
@@ -41,13 +63,13 @@ pub static MODELS: [Bundled; 2] = [
         name: "home",
         about: "turns an English household command into a JSON object",
         example: "turn the kitchen lights down to thirty percent",
-        files: folder!("home"),
+        content: content!("home"),
     },
     Bundled {
         name: "bard",
         about: "goes on in the manner of Shakespeare's plays",
         example: "ROMEO:",
-        files: folder!("bard"),
+        content: content!("bard"),
     },
 ];
 

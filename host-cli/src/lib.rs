@@ -11,6 +11,7 @@
 //! - [`source`], [`bundled`]: a model by any of its names, those inside the binary too.
 //! - [`text`], [`threads`], [`tuning`], [`session`]: tokens, processors and how many of them, a model at work.
 //! - [`evaluate`], [`pairs`]: how good it is.
+//! - `npy`: the head of NumPy's files.
 //! - [`commands`]: the command line; one file per command.
 //! - [`error`], [`progress`], [`bus_error`]: what all of them tell.
 
@@ -25,6 +26,7 @@ pub mod hf;
 mod mapped;
 pub mod memory;
 pub mod model_file;
+mod npy;
 pub mod opened;
 mod output;
 pub mod pairs;

@@ -6,9 +6,10 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::bundled::{self, Bundled};
+use crate::bundled::{self, Bundled, Content};
 use crate::convert::{Quant, convert};
 use crate::error::Error;
 use crate::memory::size::Size;
@@ -65,16 +66,29 @@ fn find(name: &Path, progress: &dyn Progress) -> Result<PathBuf, Error> {
 
 fn find_bundled(model: &Bundled, progress: &dyn Progress) -> Result<PathBuf, Error> {
     let mut state = DefaultHasher::new();
-    model.files.hash(&mut state);
+    model.content.hash(&mut state);
     cached(model.name, state.finish(), progress, |out| {
+        let files = match model.content {
+            Content::Folder(files) => files,
+            Content::File(bytes) => return write(bytes, out),
+        };
         let folder =
             tempfile::tempdir().map_err(Error::io(out, "unpack the bundled model for it"))?;
-        for (name, bytes) in model.files {
+        for (name, bytes) in files {
             let file = folder.path().join(name);
             fs::write(&file, bytes).map_err(Error::io(&file, "write it"))?;
         }
         convert(folder.path(), out, QUANT, progress).map(drop)
     })
+}
+
+/// Writes a file that appears whole or not at all.
+fn write(bytes: &[u8], out: &Path) -> Result<(), Error> {
+    let writing = |error| Error::io(out, "write it")(error);
+    let folder = out.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(writing)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(writing)?;
+    file.persist(out).map(drop).map_err(|error| writing(error.error))
 }
 
 /// The cached file for that state of a model; made by `make` where it is not there or not valid.

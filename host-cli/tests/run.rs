@@ -1,7 +1,8 @@
 //! The commands that run a model, as a user types them.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -147,6 +148,67 @@ fn logits_are_an_array_of_rows() {
     let output = acorn(&["logits", path(&file), "--tokens", "1,512", "--out", path(&out)]);
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("token 512"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn logits_hash_alike_however_they_are_computed() {
+    let (folder, file) = model();
+    let hash = |options: &[&str]| {
+        let args = ["logits", path(&file), "--random", "100", "--context", "64", "--json"];
+        let summary = json(&[&args[..], options].concat());
+        assert_eq!((&summary["positions"], &summary["context"]), (&100.into(), &64.into()));
+        summary["hash"].as_str().expect("a hash").to_owned()
+    };
+    let expected = hash(&[]);
+    for options in [["--batch", "1"], ["--batch", "7"], ["--threads", "3"]] {
+        assert_eq!(hash(&options), expected, "{options:?}");
+    }
+    for kernel in acorn_core::kernel::available() {
+        let args = ["logits", path(&file), "--random", "100", "--context", "64"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acorn"));
+        let output = command.args(args).env("ACORN_KERNEL", kernel.name).output();
+        let printed = text(&output.expect("acorn runs").stdout);
+        assert!(printed.contains(&expected) && printed.contains(kernel.name), "{printed}");
+    }
+    assert_ne!(hash(&["--kv", "f32"]), expected);
+
+    // It is the hash of what is written.
+    let out = folder.path().join("logits.npy");
+    let args = ["logits", path(&file), "--tokens", "1,2,3", "--out", path(&out), "--json"];
+    let summary = json(&args);
+    let npy = std::fs::read(&out).expect("the array");
+    let values = npyz::NpyFile::new(&npy[..]).expect("a NumPy array").into_vec().expect("floats");
+    let mut written = acorn_core::fingerprint::Hash::default();
+    written.add(&values);
+    assert_eq!(summary["hash"], format!("{:016x}", written.value()));
+
+    for wrong in [&["--random", "0"][..], &["--random", "5", "--tokens", "1"], &[]] {
+        let output = acorn(&[&["logits", path(&file)][..], wrong].concat());
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_prompt_comes_from_standard_input() {
+    let (_folder, file) = model();
+    let piped = |args: &[&str], input: &[u8]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acorn"));
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("acorn runs");
+        child.stdin.take().expect("its input").write_all(input).expect("it reads");
+        child.wait_with_output().expect("it ends")
+    };
+    let run = ["run", path(&file), "--temp", "0", "-n", "20", "-p"];
+    let expected = acorn(&[&run[..], &["ROMEO:\nIt"]].concat());
+    for input in ["ROMEO:\nIt", "ROMEO:\nIt\n"] {
+        let output = piped(&[&run[..], &["-"]].concat(), input.as_bytes());
+        assert_eq!(text(&output.stdout), text(&expected.stdout));
+    }
+    let tokens = acorn(&["tokenize", path(&file), "-p", "KING"]).stdout;
+    assert_eq!(piped(&["tokenize", path(&file), "-p", "-"], b"KING\n").stdout, tokens);
+    let output = piped(&[&run[..], &["-"]].concat(), b"caf\xe9");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("standard input: expected a prompt in UTF-8"));
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the core, and what each may import besides itself: lower floors only. `error`
 /// names the things of `format` that are wrong, so these two know each other.
-const FLOORS: [(&str, &[&str]); 9] = [
+const FLOORS: [(&str, &[&str]); 10] = [
     ("math", &[]),
+    ("fingerprint", &[]),
     ("error", &["format"]),
     ("format", &["error"]),
     ("kernel", &["format", "math"]),

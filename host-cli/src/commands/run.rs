@@ -8,7 +8,7 @@ use acorn_core::{KeepLogits, Model, Sampler, SamplerOptions, Tokenizer};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::options::{Kv, Memory, Threads, weights};
+use super::options::{self, Kv, Memory, Threads, weights};
 use super::print;
 use crate::error::Error;
 use crate::memory::budget::Placement;
@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// An .acorn file, a Hugging Face folder, or a bundled model
     #[arg(default_value = "home")]
     file: PathBuf,
-    /// The text to continue
+    /// The text to continue; - reads it from standard input
     #[arg(short, long, value_name = "TEXT")]
     prompt: String,
     /// The most tokens to generate
@@ -120,7 +120,8 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     let file = source::open_to_run(&args.file, args.memory.max_memory, &Bar::default())?;
     let mut resident = Vec::new();
     let model = file.model(&mut resident)?;
-    let prompt = text::encode(&args.file, &model, &args.prompt, true)?;
+    let prompt = options::prompt(&args.prompt)?;
+    let prompt = text::encode(&args.file, &model, &prompt, true)?;
     let threads = args.threads.unwrap_or_else(|| Threads::for_file(file.len()));
     let options = session_options(args, &model, prompt.len(), threads)?;
     let mut session = Session::new(&file, model, &options)?;

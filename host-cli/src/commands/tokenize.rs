@@ -31,7 +31,7 @@ pub(super) struct EncodeArgs {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Source {
-    /// The text
+    /// The text; - reads it from standard input
     #[arg(short, long, value_name = "TEXT")]
     prompt: Option<String>,
     /// A file with the text, as UTF-8
@@ -60,7 +60,7 @@ pub(super) fn encode(args: &EncodeArgs) -> Result<(), Error> {
     let file = source::open(&args.file, &Bar::default())?;
     let model = file.model()?;
     let text = match (&args.source.prompt, &args.source.text_file) {
-        (Some(text), _) => text.clone(),
+        (Some(text), _) => options::prompt(text)?.into_owned(),
         (None, Some(path)) => {
             let bytes = fs::read(path).map_err(Error::io(path, "read it"))?;
             let not_utf8 = |_| Error::input(path, "is not UTF-8 text");

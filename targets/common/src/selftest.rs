@@ -1,7 +1,8 @@
-//! The same tokens on every chip, shown: a hash over every bit of the logits of some greedy steps.
+//! The same tokens on every chip, shown: a hash over every bit of the logits of some steps.
 
+use acorn_core::fingerprint::{self, Hash};
 use acorn_core::tokenizer::{EncodeOptions, Slot, Tokenizer};
-use acorn_core::{Engine, greedy};
+use acorn_core::{Engine, EngineError, greedy};
 
 use crate::Error;
 
@@ -16,7 +17,7 @@ pub const STEPS: usize = 64;
 pub struct Outcome {
     /// Tokens of the prompt.
     pub prompt: usize,
-    /// FNV-1a over the bits of each step's logits, as 32-bit words.
+    /// Of each step's logits.
     pub hash: u64,
 }
 
@@ -28,28 +29,28 @@ pub fn run(engine: &mut Engine<'_>, tokenizer: &Tokenizer<'_>) -> Result<Outcome
     let mut scratch = [Slot::EMPTY; Tokenizer::scratch_len(PROMPT.len())];
     let mut tokens = [0; PROMPT.len() + 8];
     let prompt = tokenizer.encode(PROMPT, EncodeOptions::default(), &mut scratch, &mut tokens)?;
-    let mut hash = Fnv1a::default();
+    let mut hash = Hash::default();
     hash.add(engine.prefill(tokens.get(..prompt).unwrap_or_default())?);
     for _ in 1..STEPS {
         let token = greedy(engine.logits());
         hash.add(engine.decode(token)?);
     }
-    Ok(Outcome { prompt, hash: hash.0 })
+    Ok(Outcome { prompt, hash: hash.value() })
 }
 
-/// FNV-1a, 64 bits (RFC 9923), a word at a time.
-struct Fnv1a(u64);
-
-impl Default for Fnv1a {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv1a {
-    fn add(&mut self, values: &[f32]) {
-        for value in values {
-            self.0 = (self.0 ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
+/// Decodes that many of the tokens that every machine draws, [`fingerprint::tokens`], in a context that starts
+/// anew when it is full; returns the hash of all logits. The host's: `acorn logits FILE --random STEPS
+/// --context CONTEXT`.
+///
+/// # Errors
+/// Weights cannot be read.
+pub fn random(engine: &mut Engine<'_>, vocab_size: u32, steps: usize) -> Result<u64, EngineError> {
+    let mut hash = Hash::default();
+    for token in fingerprint::tokens(vocab_size).take(steps) {
+        if engine.position() == engine.context() {
+            engine.reset();
         }
+        hash.add(engine.decode(token)?);
     }
+    Ok(hash.value())
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 
 use crate::command::{self, Result, cargo};
-use crate::{boards, emulated, firmware, hardware, instructions, kernels, links, mcu, quality};
+use crate::{
+    boards, dist, emulated, firmware, hardware, instructions, kernels, links, mcu, quality,
+};
 
 /// One check.
 #[derive(Clone, Copy, PartialEq, Eq, Subcommand, ValueEnum)]
@@ -26,6 +28,9 @@ pub(crate) enum Step {
     Hardware,
     /// The kernels' tests on AArch64 processors, emulated
     Aarch64,
+    /// The tool for ARM's Linux machines, emulated: small, static; it answers and converts, and its logits
+    /// have this machine's bits
+    Linux,
     /// The kernels' tests as WebAssembly
     Wasm,
     /// The kernels' tests on microcontrollers, emulated, and the instructions that they take
@@ -59,6 +64,7 @@ impl Step {
             Self::Boards => emulated::check(),
             Self::Hardware => hardware::check(),
             Self::Aarch64 => kernels::aarch64(),
+            Self::Linux => dist::step(),
             Self::Wasm => kernels::wasm(),
             Self::Mcu => mcu::check(),
             Self::Test => test(),

@@ -1,5 +1,7 @@
 //! The kernels' tests on other processors than the host's: AArch64 under QEMU, WebAssembly under Node.
 
+use std::path::PathBuf;
+
 use crate::command::{self, Result};
 use crate::toolchain::Toolchain;
 
@@ -20,32 +22,49 @@ pub(crate) fn aarch64() -> Result<String> {
     let target = "aarch64-unknown-linux-gnu";
     let toolchain = Toolchain::find(&[target])?;
     for (processor, kernels) in PROCESSORS {
-        let runner = format!("{EMULATOR} -cpu {processor} -L /usr/aarch64-linux-gnu");
-        let environment = [
-            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER),
-            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", &runner),
-        ];
-        run_on(&toolchain, target, &environment, kernels)
+        // The runner of .cargo/config.toml calls QEMU, which reads this.
+        run_on(&toolchain, target, &[("QEMU_CPU", processor)], kernels)
             .map_err(|message| format!("{processor}: {message}"))?;
     }
     Ok(PROCESSORS.map(|(processor, _)| processor).join(", "))
 }
 
+/// WebAssembly with vectors.
+const WASM: &str = "wasm32-wasip1";
+const WASM_FLAGS: (&str, &str) =
+    ("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", "-Ctarget-feature=+simd128");
+
 /// Runs them as WebAssembly.
 pub(crate) fn wasm() -> Result<String> {
     needed("node", "nodejs")?;
-    let target = "wasm32-wasip1";
     // Debian's toolchain, the last way, cannot link for it: then this step alone says so and stands back.
-    let Ok(toolchain) = Toolchain::find(&[target]) else {
-        return Ok(format!("NOT RUN: no standard library for {target} can be had here"));
+    let Ok(toolchain) = Toolchain::find(&[WASM]) else {
+        return Ok(format!("NOT RUN: no standard library for {WASM} can be had here"));
     };
     let environment = [
-        ("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", "-Ctarget-feature=+simd128"),
+        WASM_FLAGS,
         // From the package's folder, where cargo runs tests.
         ("CARGO_TARGET_WASM32_WASIP1_RUNNER", "node --no-warnings ../../tools/cross/wasi.mjs"),
     ];
-    run_on(&toolchain, target, &environment, "wasm32-simd128 scalar")?;
+    run_on(&toolchain, WASM, &environment, "wasm32-simd128 scalar")?;
     Ok("simd128".into())
+}
+
+/// Builds an example of the kernels' tests as WebAssembly, for Node to run; `None` without a standard library
+/// for that.
+pub(crate) fn wasm_program(name: &str) -> Result<Option<PathBuf>> {
+    needed("node", "nodejs")?;
+    let Ok(toolchain) = Toolchain::find(&[WASM]) else { return Ok(None) };
+    let arguments = ["--release", "-p", "acorn-kernel-tests", "--example", name];
+    let mut build = toolchain.cargo("build", WASM, "std,panic_unwind", &folder(), &arguments);
+    build.envs([WASM_FLAGS]);
+    command::run(build)?;
+    Ok(Some(folder().join(WASM).join("release/examples").join(format!("{name}.wasm"))))
+}
+
+/// Where the tests are built.
+fn folder() -> PathBuf {
+    command::target_dir().join("kernels")
 }
 
 /// Fails if `program`, part of these Debian packages, is not there.
@@ -63,10 +82,9 @@ fn run_on(
     environment: &[(&str, &str)],
     kernels: &str,
 ) -> Result<()> {
-    let folder = command::target_dir().join("kernels");
     let package = ["--release", "-p", "acorn-kernel-tests", "--test", "kernels"];
     let arguments = [package.as_slice(), &["--", "--nocapture"]].concat();
-    let mut test = toolchain.cargo("test", target, "std,panic_unwind", &folder, &arguments);
+    let mut test = toolchain.cargo("test", target, "std,panic_unwind", &folder(), &arguments);
     test.envs(environment.iter().copied());
     let mut seen = None;
     command::run_looking(test, |line| {

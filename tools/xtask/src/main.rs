@@ -4,14 +4,18 @@ mod boards;
 mod ci;
 mod command;
 mod damage;
+mod dist;
 mod elf;
 mod emulated;
 mod firmware;
 mod hardware;
+mod hashes;
 mod images;
 mod instructions;
 mod kernels;
+mod linkage;
 mod links;
+mod linux;
 mod map;
 mod mcu;
 mod peers;
@@ -48,6 +52,8 @@ enum Task {
     /// Measure acorn bench and llama.cpp side by side
     Peers(peers::Args),
     Qemu(qemu::Args),
+    Dist(dist::Args),
+    Hashes(hashes::Args),
     #[command(flatten)]
     Step(ci::Step),
 }
@@ -62,6 +68,8 @@ fn main() -> ExitCode {
         Task::Synth(args) => synth::run(&args),
         Task::Peers(args) => peers::run(&args),
         Task::Qemu(args) => qemu::run(&args),
+        Task::Dist(args) => dist::run(&args),
+        Task::Hashes(args) => hashes::run(&args),
         Task::Step(step) => ci::run_one(step),
     };
     match result {

@@ -124,7 +124,7 @@ pub(crate) fn home() -> Result<PathBuf> {
 
 /// The .acorn file to put into flash: a folder is converted, without calibration, so that every
 /// machine gets the same bytes.
-fn model(model: &Path, quant: &str) -> Result<PathBuf> {
+pub(crate) fn model(model: &Path, quant: &str) -> Result<PathBuf> {
     if model.extension().is_some_and(|extension| extension == "acorn") {
         return model.canonicalize().map_err(|error| format!("{}: {error}", model.display()));
     }

@@ -15,8 +15,29 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// One that compiles for all the `targets`.
     pub(crate) fn find(targets: &[&str]) -> Result<Self> {
+        Self::by(targets, None)
+    }
+
+    /// One that compiles for one of the `targets`, and that target: the first that is installed, else the
+    /// first that rustup gives, else one for glibc of Debian's packages.
+    pub(crate) fn find_first(targets: &[&'static str]) -> Result<(Self, &'static str)> {
+        for way in ["installed", "rustup", "debian"] {
+            for &target in targets.iter().filter(|name| way != "debian" || name.contains("gnu")) {
+                if let Ok(toolchain) = Self::by(&[target], Some(way)) {
+                    return Ok((toolchain, target));
+                }
+            }
+        }
+        Err(format!("no toolchain builds for {}: try `rustup target add`", targets.join(" or ")))
+    }
+
+    /// One that compiles for all the `targets`, in any way or in this one of the script's.
+    fn by(targets: &[&str], way: Option<&str>) -> Result<Self> {
         let mut script = command::program("bash");
         script.arg("tools/cross/toolchain.sh").args(targets).stderr(Stdio::inherit());
+        if let Some(way) = way {
+            script.env("ACORN_CROSS_WAY", way);
+        }
         println!("$ bash tools/cross/toolchain.sh {}", targets.join(" "));
         let output = script.output().map_err(|error| format!("cannot run bash: {error}"))?;
         let stdout = String::from_utf8_lossy(&output.stdout);
