@@ -10,9 +10,15 @@ use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
 use crate::plan::{Cutter, Inputs, Strips};
 
-/// Tokens that share one pass over a band's weights; their sums lie on the stack. The kernels of
-/// microcontrollers gain nothing from more than one.
-const TILE: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 8 };
+/// Tokens that share one pass over a band's weights; their sums lie on the stack. AArch64's kernels make int8 of a
+/// band's nibbles once per pass; those of microcontrollers gain nothing from more than one.
+const TILE: usize = if cfg!(target_arch = "aarch64") {
+    64
+} else if cfg!(all(any(target_arch = "arm", target_arch = "riscv32"), target_os = "none")) {
+    1
+} else {
+    8
+};
 
 /// Bands whose rows for a single token are on the stack at a time.
 const TOGETHER: usize = 8;
