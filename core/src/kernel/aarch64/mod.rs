@@ -1,7 +1,7 @@
 //! AArch64: the NEON that all of them have, and the dot products of later ones.
 //!
-//! A group's 32 bytes are two registers, rows 0 to 3 and rows 4 to 7, four bytes of each. The
-//! elementwise loops need nothing here: NEON is what they are compiled for.
+//! A group's 32 bytes are two registers, rows 0 to 3 and rows 4 to 7, four bytes of each. NEON is what the
+//! elementwise loops are compiled for; one of them gains by an instruction that compilers do not find.
 #![allow(unsafe_code)]
 
 mod detect;
@@ -11,6 +11,7 @@ mod float;
 mod gemv;
 mod i8mm;
 mod neon;
+mod quantize;
 
 use core::arch::aarch64::*;
 

@@ -82,29 +82,19 @@ macro_rules! add_up {
 }
 
 /// Adds what a block is worth to totals: sums times 4·s, activations' sum times s·z.
+#[rustfmt::skip]
 macro_rules! scale {
     ($total:literal, $sums:literal, $steps:literal, $offsets:literal, $block_sum:literal) => {
         concat!(
-            "vmlal.s16 ",
-            $total,
-            ", ",
-            $sums,
-            ", ",
-            $steps,
-            "\n",
-            "vmlal.s16 ",
-            $total,
-            ", ",
-            $offsets,
-            ", ",
-            $block_sum,
-            "\n",
+            "vmlal.s16 ", $total, ", ", $sums, ", ", $steps, "\n",
+            "vmlal.s16 ", $total, ", ", $offsets, ", ", $block_sum, "\n",
         )
     };
 }
 
 /// The group in q6 and q7 by two registers of activations, for its low nibbles and its high ones; `$first` is how
 /// the first products get to q8 to q11. The next group is loaded meanwhile.
+#[rustfmt::skip]
 macro_rules! group {
     ($first:literal, $low:literal, $high:literal, $load:literal) => {
         concat!(
@@ -112,36 +102,15 @@ macro_rules! group {
             "vshr.u8 q5, q7, #4\n",
             "vand q2, q6, q15\n",
             "vand q3, q7, q15\n",
-            $load,
-            "\n",
-            $first,
-            " q8, d4, ",
-            $low,
-            "\n",
-            $first,
-            " q9, d5, ",
-            $low,
-            "\n",
-            $first,
-            " q10, d6, ",
-            $low,
-            "\n",
-            $first,
-            " q11, d7, ",
-            $low,
-            "\n",
-            "vmlal.s8 q8, d8, ",
-            $high,
-            "\n",
-            "vmlal.s8 q9, d9, ",
-            $high,
-            "\n",
-            "vmlal.s8 q10, d10, ",
-            $high,
-            "\n",
-            "vmlal.s8 q11, d11, ",
-            $high,
-            "\n",
+            $load, "\n",
+            $first, " q8, d4, ", $low, "\n",
+            $first, " q9, d5, ", $low, "\n",
+            $first, " q10, d6, ", $low, "\n",
+            $first, " q11, d7, ", $low, "\n",
+            "vmlal.s8 q8, d8, ", $high, "\n",
+            "vmlal.s8 q9, d9, ", $high, "\n",
+            "vmlal.s8 q10, d10, ", $high, "\n",
+            "vmlal.s8 q11, d11, ", $high, "\n",
         )
     };
 }
@@ -218,6 +187,7 @@ unsafe extern "C" fn one_token(
 
 /// Half of a group, by activations of two tokens: for low nibbles in d0 or d2 and d4 or d6, for high ones in the
 /// next registers; `$first` is how the first products get to the sums, two registers per token.
+#[rustfmt::skip]
 macro_rules! half_group {
     (
         $first:literal, [$bytes:literal, $b:literal, $c:literal],
@@ -225,66 +195,16 @@ macro_rules! half_group {
         [$y_low:literal, $y_high:literal, $r:literal, $s:literal]
     ) => {
         concat!(
-            "vshr.u8 q14, ",
-            $bytes,
-            ", #4\n",
-            "vand ",
-            $bytes,
-            ", ",
-            $bytes,
-            ", q15\n",
-            $first,
-            " ",
-            $p,
-            ", ",
-            $b,
-            ", ",
-            $x_low,
-            "\n",
-            $first,
-            " ",
-            $q,
-            ", ",
-            $c,
-            ", ",
-            $x_low,
-            "\n",
-            $first,
-            " ",
-            $r,
-            ", ",
-            $b,
-            ", ",
-            $y_low,
-            "\n",
-            $first,
-            " ",
-            $s,
-            ", ",
-            $c,
-            ", ",
-            $y_low,
-            "\n",
-            "vmlal.s8 ",
-            $p,
-            ", d28, ",
-            $x_high,
-            "\n",
-            "vmlal.s8 ",
-            $q,
-            ", d29, ",
-            $x_high,
-            "\n",
-            "vmlal.s8 ",
-            $r,
-            ", d28, ",
-            $y_high,
-            "\n",
-            "vmlal.s8 ",
-            $s,
-            ", d29, ",
-            $y_high,
-            "\n",
+            "vshr.u8 q14, ", $bytes, ", #4\n",
+            "vand ", $bytes, ", ", $bytes, ", q15\n",
+            $first, " ", $p, ", ", $b, ", ", $x_low, "\n",
+            $first, " ", $q, ", ", $c, ", ", $x_low, "\n",
+            $first, " ", $r, ", ", $b, ", ", $y_low, "\n",
+            $first, " ", $s, ", ", $c, ", ", $y_low, "\n",
+            "vmlal.s8 ", $p, ", d28, ", $x_high, "\n",
+            "vmlal.s8 ", $q, ", d29, ", $x_high, "\n",
+            "vmlal.s8 ", $r, ", d28, ", $y_high, "\n",
+            "vmlal.s8 ", $s, ", d29, ", $y_high, "\n",
         )
     };
 }

@@ -22,8 +22,8 @@ use core::arch::aarch64::*;
 use core::arch::asm;
 
 use super::gemv::gemv;
+use super::quantize::ELEMENTWISE;
 use crate::format::encoding::q8::Band;
-use crate::kernel::elementwise::Elementwise;
 use crate::kernel::{Bands, Ints, Kernel, Sums};
 
 /// The table; only for machines that have SDOT.
@@ -50,7 +50,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q8::q8_wide(weights, x, tokens, sums) }
     },
-    elementwise: Elementwise::PORTABLE,
+    elementwise: ELEMENTWISE,
 };
 
 #[target_feature(enable = "dotprod")]
@@ -78,22 +78,6 @@ fn sdot<const LANE: usize>(mut sums: int32x4_t, w: int8x16_t, x: int8x16_t) -> i
         );
     }
     sums
-}
-
-/// The number, four times. Assembler and not `pure`, so that each of them is made of a general register,
-/// not of another one by the vector units, and none of their halves is known to be equal.
-#[inline]
-#[target_feature(enable = "neon")]
-fn broadcast(number: i32) -> int32x4_t {
-    let result;
-    // SAFETY: registers only.
-    unsafe {
-        asm!(
-            "dup {:v}.4s, {:w}", out(vreg) result, in(reg) number,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    result
 }
 
 /// 16 activations.

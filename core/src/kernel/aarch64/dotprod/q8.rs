@@ -6,7 +6,7 @@ use core::array::from_fn;
 
 use super::super::expand::{Columns, Dot, Totals};
 use super::super::{load, store, tiles, wide_tiles};
-use super::{activations, broadcast, dot16, sdot};
+use super::{activations, dot16, sdot};
 use crate::kernel::{Group, Ints, Sums, Wide};
 
 #[target_feature(enable = "dotprod")]
@@ -120,7 +120,7 @@ pub(super) fn one_token(groups: &[Group], x: Ints<'_>) -> [int32x4_t; 2] {
 fn add_rest(totals: &mut [int32x4_t; 2], rest: &[Group], x: &[i8]) {
     for (group, x) in rest.iter().zip(x.as_chunks().0) {
         let x = i32::from_le_bytes(x.map(i8::cast_unsigned));
-        dot4(totals, group, vreinterpretq_s8_s32(broadcast(x)));
+        dot4(totals, group, vreinterpretq_s8_s32(vdupq_n_s32(x)));
     }
 }
 

@@ -24,9 +24,9 @@ mod wide;
 
 use super::float;
 use super::gemv::gemv;
+use super::quantize::ELEMENTWISE;
 use crate::format::encoding::q8::Band;
 use crate::kernel::Kernel;
-use crate::kernel::elementwise::Elementwise;
 
 /// The kernel: every AArch64 processor has NEON.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -42,5 +42,5 @@ pub(super) static KERNEL: Kernel = Kernel {
         // SAFETY: every AArch64 processor has NEON.
         unsafe { wide::q8_wide(weights, x, tokens, sums) }
     },
-    elementwise: Elementwise::PORTABLE,
+    elementwise: ELEMENTWISE,
 };

@@ -93,34 +93,14 @@ macro_rules! nibbles {
 
 /// Four products of two registers of weights and the same activations, two rows each, to v16 to v19; two more
 /// instructions between them, so that no sum waits for the one before where all goes in order.
+#[rustfmt::skip]
 macro_rules! multiply {
     ($how:literal, [$a:literal, $b:literal], $x:literal, $first:expr, $second:expr) => {
         concat!(
-            $how,
-            " v16.8h, v",
-            $a,
-            ".8b, v",
-            $x,
-            ".8b\n",
-            $how,
-            "2 v17.8h, v",
-            $a,
-            ".16b, v",
-            $x,
-            ".16b\n",
-            $first,
-            $how,
-            " v18.8h, v",
-            $b,
-            ".8b, v",
-            $x,
-            ".8b\n",
-            $how,
-            "2 v19.8h, v",
-            $b,
-            ".16b, v",
-            $x,
-            ".16b\n",
+            $how, " v16.8h, v", $a, ".8b, v", $x, ".8b\n",
+            $how, "2 v17.8h, v", $a, ".16b, v", $x, ".16b\n",
+            $first, $how, " v18.8h, v", $b, ".8b, v", $x, ".8b\n",
+            $how, "2 v19.8h, v", $b, ".16b, v", $x, ".16b\n",
             $second,
         )
     };
@@ -154,27 +134,24 @@ macro_rules! groups {
 }
 
 /// Sums of a block from v16 to v19 to one per row in v5, `$meanwhile` done.
+#[rustfmt::skip]
 macro_rules! add_up {
     ($meanwhile:expr) => {
         concat!(
             "addp v16.8h, v16.8h, v17.8h\n",
             "addp v18.8h, v18.8h, v19.8h\n",
-            $meanwhile,
-            "addp v5.8h, v16.8h, v18.8h\n",
+            $meanwhile, "addp v5.8h, v16.8h, v18.8h\n",
         )
     };
 }
 
 /// Loads for the first two groups of a block.
+#[rustfmt::skip]
 macro_rules! begin {
     ($first:literal, $second:literal) => {
         concat!(
-            "ldp q12, q13, [{w}, #",
-            $first,
-            "]\n",
-            "ldp q14, q15, [{w}, #",
-            $second,
-            "]\n",
+            "ldp q12, q13, [{w}, #", $first, "]\n",
+            "ldp q14, q15, [{w}, #", $second, "]\n",
             "ld4r {{v24.4s-v27.4s}}, [{x}], #16\n",
         )
     };
@@ -240,11 +217,11 @@ unsafe fn two_blocks(
             pairs = inout(reg) pairs => _, x = inout(reg) x => _, sums = inout(reg) sums => _,
             inout("v0") *low, inout("v1") *high,
             in("v4") vcombine_s8(vdup_n_s8(1), vdup_n_s8(-8)),
-            out("v2") _, out("v3") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
-            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
-            out("v30") _, out("v31") _,
+            out("v2") _, out("v3") _, out("v5") _, out("v6") _, out("v7") _, out("v8") _,
+            out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _,
+            out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _,
+            out("v21") _, out("v22") _, out("v23") _, out("v24") _, out("v25") _, out("v26") _,
+            out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
             options(readonly, nostack),
         );
     }

@@ -84,12 +84,11 @@ macro_rules! add {
 }
 
 /// Four groups by the 16 activations at `$x`, which goes on to the next ones.
+#[rustfmt::skip]
 macro_rules! four_groups {
     ($x:literal, [$a:literal, $b:literal, $c:literal, $d:literal]) => {
         concat!(
-            "ld4r {{v24.4s-v27.4s}}, [{",
-            $x,
-            "}], #16\n",
+            "ld4r {{v24.4s-v27.4s}}, [{", $x, "}], #16\n",
             multiply!("smull", "16", "17", "24", ["28", "29", "30", "31"]),
             multiply!("smlal", "18", "19", "25", ["28", "29", "30", "31"]),
             add!([$a, $b, $c, $d], ["28", "29", "30", "31"]),
@@ -136,7 +135,8 @@ unsafe fn by_one(fours: &[[Group; 4]], x: *const i8) -> [int32x4_t; 2] {
                 count = inout(reg) fours.len() => _, w = inout(reg) fours.as_ptr() => _,
                 x = inout(reg) x => _,
                 inout("v0") *p, inout("v1") *q, inout("v2") *r, inout("v3") *s,
-                out("v4") _, out("v5") _, out("v6") _, out("v7") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _,
+                out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+                out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _,
                 out("v21") _, out("v22") _, out("v23") _, out("v24") _, out("v25") _,
                 out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _,
                 out("v31") _,
