@@ -24,8 +24,8 @@ pub(crate) enum Step {
     Boards,
     /// The firmware of real boards: it builds, fits, and holds what the boot ROM wants
     Hardware,
-    /// The kernels' tests on AArch64 processors, emulated
-    Aarch64,
+    /// The kernels' tests on 64-bit and 32-bit Arm processors, emulated
+    Arm,
     /// The kernels' tests as WebAssembly
     Wasm,
     /// The kernels' tests on microcontrollers, emulated, and the instructions that they take
@@ -58,7 +58,7 @@ impl Step {
             Self::Firmware => firmware::check(),
             Self::Boards => emulated::check(),
             Self::Hardware => hardware::check(),
-            Self::Aarch64 => kernels::aarch64(),
+            Self::Arm => kernels::arm(),
             Self::Wasm => kernels::wasm(),
             Self::Mcu => mcu::check(),
             Self::Test => test(),

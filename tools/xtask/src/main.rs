@@ -3,6 +3,7 @@
 mod boards;
 mod ci;
 mod command;
+mod count;
 mod damage;
 mod elf;
 mod emulated;
@@ -48,6 +49,7 @@ enum Task {
     /// Measure acorn bench and llama.cpp side by side
     Peers(peers::Args),
     Qemu(qemu::Args),
+    Count(count::Args),
     #[command(flatten)]
     Step(ci::Step),
 }
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Task::Synth(args) => synth::run(&args),
         Task::Peers(args) => peers::run(&args),
         Task::Qemu(args) => qemu::run(&args),
+        Task::Count(args) => count::run(&args),
         Task::Step(step) => ci::run_one(step),
     };
     match result {
