@@ -13,6 +13,9 @@ use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::{Group, Ints, Sums};
 
+/// Tokens from which on this is cheaper than one after another.
+pub(super) const WORTH_EXPANDING: usize = 4;
+
 /// Blocks that are made at a time; they lie on the stack.
 const TOGETHER: usize = 24;
 

@@ -35,11 +35,14 @@ pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums
         sums,
     });
     while let Some(first) = tokens.next() {
+        let second = tokens.next();
         // SAFETY: there is NEON where this is handed out; `blocks` blocks, not none, half as many pairs, and
         // of each token as many activations and their sums.
-        match tokens.next() {
-            Some(second) => unsafe { two_tokens(groups, pairs, &[first, second], blocks) },
-            None => unsafe { one_token(groups, pairs, &first, blocks) },
+        unsafe {
+            match second {
+                Some(second) => two_tokens(groups, pairs, &[first, second], blocks),
+                None => one_token(groups, pairs, &first, blocks),
+            }
         }
     }
 }

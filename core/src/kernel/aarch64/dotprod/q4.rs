@@ -15,7 +15,8 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::super::{expand, gemv::gemv};
+use super::super::expand::{self, WORTH_EXPANDING};
+use super::super::{blocks_for, gemv::gemv, store};
 use super::q8::Sdot;
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
@@ -24,8 +25,21 @@ use crate::kernel::{Bands, Group, Ints, Sums};
 /// See [`crate::kernel::DotQ4`].
 #[target_feature(enable = "dotprod")]
 pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    // SAFETY: this function's processors have SDOT.
-    unsafe { expand::q4::<Sdot>(groups, pairs, x, sums) }
+    let tokens = x.tokens().min(sums.len());
+    if tokens >= WORTH_EXPANDING {
+        // SAFETY: this function's processors have SDOT.
+        return unsafe { expand::q4::<Sdot>(groups, pairs, x, sums) };
+    }
+    let blocks = blocks_for(tokens, groups, pairs, x).len();
+    let groups = groups.as_ptr().cast();
+    let inputs = x
+        .values
+        .chunks_exact(x.cols.max(1))
+        .zip(x.block_sums.chunks_exact((x.cols / BLOCK).max(1)));
+    for ((x, block_sums), sums) in inputs.zip(sums) {
+        // SAFETY: by `blocks_for`.
+        store(sums, unsafe { one_token(blocks, groups, pairs.as_ptr(), x, block_sums) });
+    }
 }
 
 /// See [`crate::kernel::Gemv`].
@@ -37,28 +51,40 @@ pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sum
     if !there || bands.len < pairs_at + blocks.div_ceil(2) * size_of::<Pair>() {
         return; // out of contract: nothing may be read that is not there
     }
-    let (values, sums) = (x.values.as_ptr(), x.block_sums.as_ptr());
     gemv(bands, scale, out, |bytes| {
         // SAFETY: a band's bytes are blocks and, behind them, half as many pairs.
         unsafe {
-            let mut totals = [vdupq_n_s32(0); 2];
             let (groups, pairs) = (bytes.as_ptr(), bytes.as_ptr().add(pairs_at));
-            two_blocks(blocks / 2, groups, pairs.cast(), values, sums, &mut totals);
-            if blocks % 2 == 1 {
-                let last = blocks - 1;
-                let block = groups.add(last * size_of::<[Group; 4]>()).cast();
-                let pair = pairs.cast::<Pair>().add(last / 2);
-                last_block(
-                    &*block,
-                    &*pair,
-                    &x.values[last * BLOCK..],
-                    x.block_sums[last],
-                    &mut totals,
-                );
-            }
-            totals
+            one_token(blocks, groups, pairs.cast(), x.values, x.block_sums)
         }
     });
+}
+
+/// The sums of one token.
+///
+/// # Safety
+/// There are as many blocks and half as many pairs, and activations and sums for as many.
+#[inline]
+#[target_feature(enable = "dotprod")]
+unsafe fn one_token(
+    blocks: usize,
+    groups: *const u8,
+    pairs: *const Pair,
+    x: &[i8],
+    block_sums: &[i16],
+) -> [int32x4_t; 2] {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let mut totals = [vdupq_n_s32(0); 2];
+        two_blocks(blocks / 2, groups, pairs, x.as_ptr(), block_sums.as_ptr(), &mut totals);
+        if blocks % 2 == 1 {
+            let last = blocks - 1;
+            let block = &*groups.cast::<[Group; 4]>().add(last);
+            let pair = &*pairs.add(last / 2);
+            last_block(block, pair, &x[last * BLOCK..], block_sums[last], &mut totals);
+        }
+        totals
+    }
 }
 
 /// Adds to the totals what a block without a second one is worth: with a block of zeros behind it.

@@ -179,7 +179,7 @@ unsafe fn by_four(fours: &[[Group; 4]], x: Columns) -> Totals<4> {
                 options(readonly, nostack),
             );
         }
-        totals.map(|totals| add_up(totals))
+        totals.map(add_up)
     }
 }
 
