@@ -24,8 +24,13 @@ PRODUCTS = {"sdot": 16, "smmla": 32, "smlal": 8, "smlal2": 8, "smull": 8, "smull
 def functions(path):
     """Name and instructions and labels of each function."""
     name, lines = None, []
+    numbered = {}  # the last label of each number: how assembler within Rust names its loops
     for line in open(path, encoding="utf-8"):
         line = line.split("//")[0].strip()
+        if re.match(r"\d+:$", line):
+            numbered[line[:-1]] = f".Lnumbered{sum(1 for _ in lines)}"
+            line = numbered[line[:-1]] + ":"
+        line = re.sub(r"\b(\d+)b$", lambda match: numbered.get(match[1], match[0]), line)
         if re.match(r"_\w+:$", line):
             name, lines = line[:-1], []
         elif line.startswith(".size") and name:

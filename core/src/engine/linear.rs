@@ -10,9 +10,15 @@ use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
 use crate::plan::{Cutter, Inputs, Strips};
 
-/// Tokens that share one pass over a band's weights; their sums lie on the stack. The kernels of
-/// microcontrollers gain nothing from more than one.
-const TILE: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 8 };
+/// Tokens that share one pass over a band's weights; their sums lie on the stack. AArch64's kernels make int8 of a
+/// band's nibbles once per pass; those of microcontrollers gain nothing from more than one.
+const TILE: usize = if cfg!(target_arch = "aarch64") {
+    64
+} else if cfg!(all(any(target_arch = "arm", target_arch = "riscv32"), target_os = "none")) {
+    1
+} else {
+    8
+};
 
 /// Bands whose rows for a single token are on the stack at a time.
 const TOGETHER: usize = 8;
@@ -121,8 +127,11 @@ pub(super) fn linear(
                 for (index, bytes) in indices.zip(bands.iter()) {
                     let band = matrix.band_of(bytes);
                     let bias = bias.map(|bias| bias.band(index));
-                    many(kernel, &band, input, |token, values| {
-                        store.put(values, bias, claim.row(index, token));
+                    let mut rows = claim.rows_of(index);
+                    many(kernel, &band, input, |values| {
+                        if let Some(row) = rows.next() {
+                            store.put(values, bias, row);
+                        }
                     });
                 }
             }
@@ -175,18 +184,17 @@ fn one(
     }
 }
 
-/// A band's rows for all tokens, a tile at a time, to `put` with the token's index.
-fn many(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut put: impl FnMut(usize, Sums<f32>)) {
+/// A band's rows for all tokens, a tile at a time, to `put` token by token.
+#[inline(always)]
+fn many(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut put: impl FnMut(Sums<f32>)) {
     let mut ints = input.ints;
     let rows = match band {
         Band::F32(band) => {
             let cols = input.ints.cols.max(1);
-            for (tile, x) in input.floats.chunks((cols * TILE).max(1)).enumerate() {
+            for x in input.floats.chunks((cols * TILE).max(1)) {
                 let mut sums = [Sums::default(); TILE];
                 (kernel.f32)(band.columns, x, &mut sums);
-                for (t, sums) in sums.into_iter().take(x.len() / cols).enumerate() {
-                    put(tile * TILE + t, sums);
-                }
+                sums.into_iter().take(x.len() / cols).for_each(&mut put);
             }
             return;
         }
@@ -194,7 +202,7 @@ fn many(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut put: impl FnMut(
         Band::Q4(band) => &band.scales,
     };
     let mut sums = [Sums::default(); TILE];
-    for (tile, scales) in input.scales.chunks(TILE).enumerate() {
+    for scales in input.scales.chunks(TILE) {
         let (x, rest) = ints.split(scales.len());
         ints = rest;
         match band {
@@ -202,8 +210,8 @@ fn many(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut put: impl FnMut(
             Band::Q4(band) => (kernel.q4)(band.groups, band.pairs, x, &mut sums),
             Band::F32(_) => {}
         }
-        for (token, (sums, scale)) in (tile * TILE..).zip(sums.iter().zip(scales)) {
-            put(token, rescale(sums, rows, *scale));
+        for (sums, scale) in sums.iter().zip(scales) {
+            put(rescale(sums, rows, *scale));
         }
     }
 }

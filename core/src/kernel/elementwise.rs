@@ -120,7 +120,7 @@ impl Elementwise {
 }
 
 /// Below this the largest magnitude counts as zero: a limit / it would not be finite.
-const TINY: f32 = 1e-30;
+pub(super) const TINY: f32 = 1e-30;
 
 /// See [`Elementwise::quantize`].
 #[inline(always)]

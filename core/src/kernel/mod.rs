@@ -10,6 +10,8 @@
 mod aarch64;
 #[cfg(any(acorn_dsp, acorn_mve))]
 mod arm;
+#[cfg(all(target_arch = "arm", target_endian = "little", feature = "std"))]
+mod armv7;
 pub mod elementwise;
 mod gemv;
 pub mod scalar;
@@ -155,6 +157,8 @@ pub fn available() -> impl Iterator<Item = &'static Kernel> {
     let fast = fast.chain(aarch64::available());
     #[cfg(any(acorn_dsp, acorn_mve))]
     let fast = fast.chain(arm::available());
+    #[cfg(all(target_arch = "arm", target_endian = "little", feature = "std"))]
+    let fast = fast.chain(armv7::available());
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     let fast = fast.chain(wasm32::available());
     #[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), not(any(acorn_dsp, acorn_mve))))]

@@ -112,6 +112,24 @@ fn extremes_are_exact() {
     check(Encoding::Q8, &uniform(1 << 17, -127, 1, 0), &vec![-127; 1 << 17], 1);
 }
 
+/// Rows of more blocks than a kernel makes int8 at a time, and every number of tokens that share that.
+#[test]
+fn wide_rows_by_several_tokens_are_exact() {
+    let cols = 32 * 53;
+    let number = |r: usize, k: usize| (r * 7919 + k * 104_729) % 1009;
+    let weights = Weights {
+        rows: std::array::from_fn(|r| (0..cols).map(|k| number(r, k) as i32 % 16).collect()),
+        sub_scales: std::array::from_fn(|r| {
+            (0..53).map(|b| number(b, r) as i32 % 16 + 1).collect()
+        }),
+        zeros: std::array::from_fn(|r| (0..53).map(|b| number(r + 9, b) as i32 % 16 - 8).collect()),
+    };
+    let x: Vec<i8> = (0..cols).map(|k| (number(1, k) % 255) as i8).map(|x| x.max(-127)).collect();
+    for tokens in 1..=17 {
+        check(Encoding::Q4, &weights, &x, tokens);
+    }
+}
+
 fn band(blocks: usize, weights: std::ops::RangeInclusive<i32>) -> impl Strategy<Value = Weights> {
     use proptest::array::uniform8;
     use proptest::collection::vec;

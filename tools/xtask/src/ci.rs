@@ -26,8 +26,8 @@ pub(crate) enum Step {
     Boards,
     /// The firmware of real boards: it builds, fits, and holds what the boot ROM wants
     Hardware,
-    /// The kernels' tests on AArch64 processors, emulated
-    Aarch64,
+    /// The kernels' tests on 64-bit and 32-bit Arm processors, emulated
+    Arm,
     /// The tool for ARM's Linux machines, emulated: small, static; it answers and converts, and its logits
     /// have this machine's bits
     Linux,
@@ -63,7 +63,7 @@ impl Step {
             Self::Firmware => firmware::check(),
             Self::Boards => emulated::check(),
             Self::Hardware => hardware::check(),
-            Self::Aarch64 => kernels::aarch64(),
+            Self::Arm => kernels::arm(),
             Self::Linux => dist::step(),
             Self::Wasm => kernels::wasm(),
             Self::Mcu => mcu::check(),

@@ -1,32 +1,77 @@
-//! The kernels' tests on other processors than the host's: AArch64 under QEMU, WebAssembly under Node.
+//! The kernels' tests on other processors than the host's: Arm under QEMU, WebAssembly under Node.
 
 use std::path::PathBuf;
 
 use crate::command::{self, Result};
 use crate::toolchain::Toolchain;
 
-const LINKER: &str = "aarch64-linux-gnu-gcc";
-const EMULATOR: &str = "qemu-aarch64";
+/// A family of processors: how programs for it are built and run.
+pub(crate) struct Family {
+    pub(crate) target: &'static str,
+    pub(crate) linker: &'static str,
+    pub(crate) emulator: &'static str,
+    /// Debian's packages with the linker and the C library.
+    packages: &'static str,
+    /// Where these are.
+    sysroot: &'static str,
+    /// Processors as QEMU names them, and the kernels that must be compared on each.
+    processors: &'static [(&'static str, &'static str)],
+}
 
-/// Processors as QEMU names them, and the kernels that must be compared on each.
-const PROCESSORS: [(&str, &str); 3] = [
-    ("cortex-a72", "aarch64-neon scalar"),
-    ("cortex-a76", "aarch64-dotprod aarch64-neon scalar"),
-    ("max", "aarch64-i8mm aarch64-dotprod aarch64-neon scalar"),
-];
+pub(crate) const AARCH64: Family = Family {
+    target: "aarch64-unknown-linux-gnu",
+    linker: "aarch64-linux-gnu-gcc",
+    emulator: "qemu-aarch64",
+    packages: "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    sysroot: "/usr/aarch64-linux-gnu",
+    processors: &[
+        ("cortex-a72", "aarch64-neon scalar"),
+        ("cortex-a76", "aarch64-dotprod aarch64-neon scalar"),
+        ("max", "aarch64-i8mm aarch64-dotprod aarch64-neon scalar"),
+    ],
+};
 
-/// Runs them on each AArch64 processor.
-pub(crate) fn aarch64() -> Result<String> {
-    needed(LINKER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
-    needed(EMULATOR, "qemu-user")?;
-    let target = "aarch64-unknown-linux-gnu";
-    let toolchain = Toolchain::find(&[target])?;
-    for (processor, kernels) in PROCESSORS {
-        // The runner of .cargo/config.toml calls QEMU, which reads this.
-        run_on(&toolchain, target, &[("QEMU_CPU", processor)], kernels)
-            .map_err(|message| format!("{processor}: {message}"))?;
+/// The last one is an ARMv7 without NEON, where the program must not try it.
+pub(crate) const ARMV7: Family = Family {
+    target: "armv7-unknown-linux-gnueabihf",
+    linker: "arm-linux-gnueabihf-gcc",
+    emulator: "qemu-arm",
+    packages: "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
+    sysroot: "/usr/arm-linux-gnueabihf",
+    processors: &[
+        ("cortex-a7", "armv7-neon word-pairs scalar"),
+        ("cortex-a15", "armv7-neon word-pairs scalar"),
+        ("cortex-a9,neon=off", "word-pairs scalar"),
+    ],
+};
+
+impl Family {
+    /// A toolchain, where the programs that this takes are there.
+    pub(crate) fn toolchain(&self) -> Result<Toolchain> {
+        needed(self.linker, self.packages)?;
+        needed(self.emulator, "qemu-user")?;
+        Toolchain::find(&[self.target])
     }
-    Ok(PROCESSORS.map(|(processor, _)| processor).join(", "))
+
+    /// The emulator's arguments before the program, for a processor.
+    pub(crate) fn arguments(&self, processor: &str) -> [String; 4] {
+        ["-cpu", processor, "-L", self.sysroot].map(String::from)
+    }
+}
+
+/// Runs them on each 64-bit and 32-bit Arm processor.
+pub(crate) fn arm() -> Result<String> {
+    let mut done = Vec::new();
+    for family in [AARCH64, ARMV7] {
+        let toolchain = family.toolchain()?;
+        for (processor, kernels) in family.processors {
+            // The runner of .cargo/config.toml calls QEMU, which reads this.
+            run_on(&toolchain, family.target, &[("QEMU_CPU", *processor)], kernels)
+                .map_err(|message| format!("{processor}: {message}"))?;
+            done.push(*processor);
+        }
+    }
+    Ok(done.join(", "))
 }
 
 /// WebAssembly with vectors.

@@ -63,8 +63,8 @@ pub(crate) const MACHINES: [Machine; 5] = [
         emulator: "qemu-arm",
         cores: &[
             core("cortex-a9,neon=off", &["word-pairs", "scalar"]),
-            core("cortex-a7", &["word-pairs", "scalar"]),
-            core("cortex-a15", &["word-pairs", "scalar"]),
+            core("cortex-a7", &["armv7-neon", "word-pairs", "scalar"]),
+            core("cortex-a15", &["armv7-neon", "word-pairs", "scalar"]),
         ],
     },
     Machine {

@@ -3,6 +3,7 @@
 mod boards;
 mod ci;
 mod command;
+mod count;
 mod damage;
 mod dist;
 mod elf;
@@ -54,6 +55,7 @@ enum Task {
     Qemu(qemu::Args),
     Dist(dist::Args),
     Hashes(hashes::Args),
+    Count(count::Args),
     #[command(flatten)]
     Step(ci::Step),
 }
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Task::Qemu(args) => qemu::run(&args),
         Task::Dist(args) => dist::run(&args),
         Task::Hashes(args) => hashes::run(&args),
+        Task::Count(args) => count::run(&args),
         Task::Step(step) => ci::run_one(step),
     };
     match result {

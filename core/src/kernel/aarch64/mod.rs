@@ -1,14 +1,17 @@
 //! AArch64: the NEON that all of them have, and the dot products of later ones.
 //!
-//! A group's 32 bytes are two registers, rows 0 to 3 and rows 4 to 7, four bytes of each. The
-//! elementwise loops need nothing here: NEON is what they are compiled for.
+//! A group's 32 bytes are two registers, rows 0 to 3 and rows 4 to 7, four bytes of each. NEON is what the
+//! elementwise loops are compiled for; one of them gains by an instruction that compilers do not find.
 #![allow(unsafe_code)]
 
 mod detect;
 mod dotprod;
+mod expand;
 mod float;
+mod gemv;
 mod i8mm;
 mod neon;
+mod quantize;
 
 use core::arch::aarch64::*;
 
@@ -51,33 +54,6 @@ fn word(pair: &Pair, half: usize) -> u64 {
     unsafe { pair.as_ptr().cast::<u64>().add(half & 1).read_unaligned() }
 }
 
-/// What scales a block: per row 4·s and s·z, in 16 bits each.
-struct Scales {
-    steps: int16x8_t,
-    offsets: int16x8_t,
-}
-
-impl Scales {
-    /// Of eight rows' sub-scales and zeros.
-    #[inline]
-    fn of(sub_scales: uint8x8_t, zeros: uint8x8_t) -> Self {
-        // SAFETY: every AArch64 processor has NEON.
-        unsafe {
-            Self {
-                steps: vreinterpretq_s16_u16(vshll_n_u8::<2>(sub_scales)),
-                offsets: vmull_s8(vreinterpret_s8_u8(sub_scales), vreinterpret_s8_u8(zeros)),
-            }
-        }
-    }
-
-    /// Of all rows of the first or second block of a pair.
-    #[inline]
-    fn of_block(pair: &Pair, which: usize) -> Self {
-        // SAFETY: every AArch64 processor has NEON.
-        unsafe { Self::of(vcreate_u8(sub_scales(pair, which)), vcreate_u8(zeros(pair, which))) }
-    }
-}
-
 /// Rows 0 to 3, then rows 4 to 7 of a group.
 #[inline]
 fn load(group: &Group) -> [int8x16_t; 2] {
@@ -106,16 +82,18 @@ fn store(sums: &mut super::Sums<i32>, [low, high]: [int32x4_t; 2]) {
     }
 }
 
-/// The blocks of nibbles for which there are columns, parameters and, for each of T tokens, activations
+/// The blocks of nibbles for which there are columns, parameters and, for each of the tokens, activations
 /// and sums.
 #[inline]
-fn blocks_for<'a, const T: usize>(
+fn blocks_for<'a>(
+    tokens: usize,
     groups: &'a [Group],
     pairs: &[Pair],
     x: Ints<'_>,
 ) -> &'a [[Group; 4]] {
     let blocks = blocks(groups, x);
-    let enough = x.values.len() >= T * x.cols && x.block_sums.len() >= T * (x.cols / BLOCK);
+    let enough =
+        x.values.len() >= tokens * x.cols && x.block_sums.len() >= tokens * (x.cols / BLOCK);
     let count = if enough { blocks.len().min(2 * pairs.len()) } else { 0 };
     blocks.get(..count).unwrap_or(blocks)
 }

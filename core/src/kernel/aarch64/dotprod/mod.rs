@@ -4,12 +4,13 @@
 //! ```text
 //! q8, per 4 groups and token:  x16 = the token's 16 activations
 //!   sdot(w, x16[i])            for the i-th group
-//! q4, per block and token:
+//! q4, per block of one token:
 //!   sum = -8 · Σx              → i32, one per row
 //!   sum = sdot(n, x16[i])      Σ (n - 8)·x: at most 32 · 8 · 127 < 2¹⁵
 //!   uzp1                       → i16
 //!   smlal(·, 4·s)              → i32, added up over the row
 //!   smlal(s·z, Σx)             → the same for the zeros
+//! q4, several tokens: as q8, see [`super::expand`]
 //! q8_wide, per 4 groups and token: x = 128·h + l, both int8
 //!   sdot(w, h), sdot(w, l)     at the end 128 · the first + the second
 //! ```
@@ -20,8 +21,10 @@ mod q8;
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use crate::kernel::elementwise::Elementwise;
-use crate::kernel::{Kernel, gemv};
+use super::gemv::gemv;
+use super::quantize::ELEMENTWISE;
+use crate::format::encoding::q8::Band;
+use crate::kernel::{Bands, Ints, Kernel, Sums};
 
 /// The table; only for machines that have SDOT.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -35,14 +38,25 @@ pub(super) static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4::q4(groups, pairs, x, sums) }
     },
-    gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
-    gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
+    gemv_q8: |bands, x, scale, out| {
+        // SAFETY: as above.
+        unsafe { gemv_q8(bands, x, scale, out) }
+    },
+    gemv_q4: |bands, x, scale, out| {
+        // SAFETY: as above.
+        unsafe { q4::gemv_q4(bands, x, scale, out) }
+    },
     q8_wide: |weights, x, tokens, sums| {
         // SAFETY: as above.
         unsafe { q8::q8_wide(weights, x, tokens, sums) }
     },
-    elementwise: Elementwise::PORTABLE,
+    elementwise: ELEMENTWISE,
 };
+
+#[target_feature(enable = "dotprod")]
+fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    gemv(bands, scale, out, |bytes| q8::one_token(Band::new(bytes).groups, *x));
+}
 
 /// The kernel, on machines that have SDOT.
 pub(super) fn kernel() -> Option<&'static Kernel> {
@@ -64,22 +78,6 @@ fn sdot<const LANE: usize>(mut sums: int32x4_t, w: int8x16_t, x: int8x16_t) -> i
         );
     }
     sums
-}
-
-/// The number, four times. Assembler and not `pure`, so that each of them is made of a general register,
-/// not of another one by the vector units, and none of their halves is known to be equal.
-#[inline]
-#[target_feature(enable = "neon")]
-fn broadcast(number: i32) -> int32x4_t {
-    let result;
-    // SAFETY: registers only.
-    unsafe {
-        asm!(
-            "dup {:v}.4s, {:w}", out(vreg) result, in(reg) number,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    result
 }
 
 /// 16 activations.

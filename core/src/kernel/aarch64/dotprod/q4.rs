@@ -1,166 +1,205 @@
-//! Nibbles. One token takes all rows at a time; several take four rows at a time, since there are not
-//! registers enough for the sums of more.
+//! Nibbles. One token goes over a band's blocks in assembler, two at a time; several take the detour of
+//! [`expand`].
+//!
+//! ```text
+//! a block of one token:       instructions   of 51, with its half of what two blocks share
+//!   loads                     5              weights 4, activations 1
+//!   nibbles                   16
+//!   sdot                      16
+//!   -8 · Σx, uzp1             3
+//!   smlal                     4
+//! two blocks:
+//!   parameters, sums, loop    14
+//! ```
 
 use core::arch::aarch64::*;
 use core::arch::asm;
-use core::array::from_fn;
 
-use super::super::{Scales, blocks_for, load, nibbles, store, sub_scales, tiles, zeros};
-use super::{activations, broadcast, dot16};
+use super::super::expand::{self, WORTH_EXPANDING};
+use super::super::{blocks_for, gemv::gemv, store};
+use super::q8::Sdot;
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::{Group, Ints, Sums};
+use crate::kernel::{Bands, Group, Ints, Sums};
 
+/// See [`crate::kernel::DotQ4`].
 #[target_feature(enable = "dotprod")]
 pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    tiles!(x, sums, [8] [4] [2] [1] q4_tile((groups, pairs)));
+    let tokens = x.tokens().min(sums.len());
+    if tokens >= WORTH_EXPANDING {
+        // SAFETY: this function's processors have SDOT.
+        return unsafe { expand::q4::<Sdot>(groups, pairs, x, sums) };
+    }
+    let blocks = blocks_for(tokens, groups, pairs, x).len();
+    let groups = groups.as_ptr().cast();
+    let inputs = x
+        .values
+        .chunks_exact(x.cols.max(1))
+        .zip(x.block_sums.chunks_exact((x.cols / BLOCK).max(1)));
+    for ((x, block_sums), sums) in inputs.zip(sums) {
+        // SAFETY: by `blocks_for`.
+        store(sums, unsafe { one_token(blocks, groups, pairs.as_ptr(), x, block_sums) });
+    }
 }
 
-#[inline]
+/// See [`crate::kernel::Gemv`].
 #[target_feature(enable = "dotprod")]
-fn q4_tile<const T: usize>(
-    (groups, pairs): (&[Group], &[Pair]),
-    x: Ints<'_>,
-    sums: &mut [Sums<i32>],
-) {
-    debug_assert!(x.tokens() == T && sums.len() == T);
-    let blocks = blocks_for::<T>(groups, pairs, x);
-    if let (1, [sums]) = (T, &mut *sums) {
-        return store(sums, q4_one(blocks, pairs, x));
+pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    let blocks = x.cols / BLOCK;
+    let pairs_at = blocks * size_of::<[Group; 4]>();
+    let there = x.values.len() >= blocks * BLOCK && x.block_sums.len() >= blocks;
+    if !there || bands.len < pairs_at + blocks.div_ceil(2) * size_of::<Pair>() {
+        return; // out of contract: nothing may be read that is not there
     }
-    let low = q4_half::<T, 0>(blocks, pairs, x);
-    let high = q4_half::<T, 1>(blocks, pairs, x);
-    for ((sums, low), high) in sums.iter_mut().zip(low).zip(high) {
-        store(sums, [low, high]);
-    }
+    gemv(bands, scale, out, |bytes| {
+        // SAFETY: a band's bytes are blocks and, behind them, half as many pairs.
+        unsafe {
+            let (groups, pairs) = (bytes.as_ptr(), bytes.as_ptr().add(pairs_at));
+            one_token(blocks, groups, pairs.cast(), x.values, x.block_sums)
+        }
+    });
 }
 
-/// [`dot16`] with the activations at `x`, which goes on to the next 16. One piece of assembler: a
-/// compiler would load the activations of all tokens first, and run out of registers.
+/// The sums of one token.
 ///
 /// # Safety
-/// 16 bytes at `x` can be read.
+/// There are as many blocks and half as many pairs, and activations and sums for as many.
 #[inline]
 #[target_feature(enable = "dotprod")]
-unsafe fn dot16_at([a, b, c, d]: [int8x16_t; 4], x: &mut *const i8, sums: &mut int32x4_t) {
+unsafe fn one_token(
+    blocks: usize,
+    groups: *const u8,
+    pairs: *const Pair,
+    x: &[i8],
+    block_sums: &[i16],
+) -> [int32x4_t; 2] {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let mut totals = [vdupq_n_s32(0); 2];
+        two_blocks(blocks / 2, groups, pairs, x.as_ptr(), block_sums.as_ptr(), &mut totals);
+        if blocks % 2 == 1 {
+            let last = blocks - 1;
+            let block = &*groups.cast::<[Group; 4]>().add(last);
+            let pair = &*pairs.add(last / 2);
+            last_block(block, pair, &x[last * BLOCK..], block_sums[last], &mut totals);
+        }
+        totals
+    }
+}
+
+/// Adds to the totals what a block without a second one is worth: with a block of zeros behind it.
+#[target_feature(enable = "dotprod")]
+#[cold]
+fn last_block(
+    block: &[Group; 4],
+    pair: &Pair,
+    x: &[i8],
+    block_sum: i16,
+    totals: &mut [int32x4_t; 2],
+) {
+    let both = [*block, [[0; 32]; 4]];
+    let mut columns = [0; 2 * BLOCK];
+    columns.iter_mut().zip(x).take(BLOCK).for_each(|(column, x)| *column = *x);
+    let sums = [block_sum, 0];
+    // SAFETY: two blocks, their parameters, and of a token as many activations and sums.
+    unsafe {
+        two_blocks(1, both.as_ptr().cast(), pair, columns.as_ptr(), sums.as_ptr(), totals);
+    }
+}
+
+/// Two nibbles' registers and eight SDOTs: a group, the activations for its low nibbles, those for its high ones.
+#[rustfmt::skip]
+macro_rules! group {
+    ($x:literal, $low:literal, $high:literal, [$a:literal, $b:literal, $c:literal, $d:literal]) => {
+        concat!(
+            "ldp q", $a, ", q", $b, ", [{w}], #32\n",
+            "and v", $c, ".16b, v", $a, ".16b, v2.16b\n",
+            "and v", $d, ".16b, v", $b, ".16b, v2.16b\n",
+            "ushr v", $a, ".16b, v", $a, ".16b, #4\n",
+            "ushr v", $b, ".16b, v", $b, ".16b, #4\n",
+            "sdot v24.4s, v", $c, ".16b, v", $x, ".4b[", $low, "]\n",
+            "sdot v25.4s, v", $d, ".16b, v", $x, ".4b[", $low, "]\n",
+            "sdot v24.4s, v", $a, ".16b, v", $x, ".4b[", $high, "]\n",
+            "sdot v25.4s, v", $b, ".16b, v", $x, ".4b[", $high, "]\n",
+        )
+    };
+}
+
+/// A block, by its sum of activations, 4·s and s·z.
+#[rustfmt::skip]
+macro_rules! block {
+    ($sum:literal, $steps:literal, $offsets:literal) => {
+        concat!(
+            "smull v24.4s, v", $sum, ".4h, v3.4h\n",
+            "smull v25.4s, v", $sum, ".4h, v3.4h\n",
+            "ldp q26, q27, [{x}], #32\n",
+            group!("26", "0", "1", ["28", "29", "30", "31"]),
+            group!("26", "2", "3", ["16", "17", "18", "19"]),
+            group!("27", "0", "1", ["28", "29", "30", "31"]),
+            group!("27", "2", "3", ["16", "17", "18", "19"]),
+            "smlal v0.4s, v", $offsets, ".4h, v", $sum, ".4h\n",
+            "smlal2 v1.4s, v", $offsets, ".8h, v", $sum, ".8h\n",
+            "uzp1 v24.8h, v24.8h, v25.8h\n",
+            "smlal v0.4s, v24.4h, v", $steps, ".4h\n",
+            "smlal2 v1.4s, v24.8h, v", $steps, ".8h\n",
+        )
+    };
+}
+
+/// Adds to the totals what twice `count` blocks are worth.
+///
+/// # Safety
+/// There are as many, `count` pairs of parameters and, of one token, activations and sums of blocks.
+#[inline]
+#[target_feature(enable = "dotprod")]
+unsafe fn two_blocks(
+    count: usize,
+    groups: *const u8,
+    pairs: *const Pair,
+    x: *const i8,
+    sums: *const i16,
+    [low, high]: &mut [int32x4_t; 2],
+) {
+    if count == 0 {
+        return;
+    }
+    // v2 15, v3 -8, v4 1, v5 -8 as bytes; v6, v7 sums of activations; v20, v21 4·s; v22, v23 s·z; v24, v25 sums;
+    // v26, v27 activations; v16 to v19 and v28 to v31 weights
     // SAFETY: by this function's contract.
     unsafe {
         asm!(
-            "ldr {x:q}, [{at}], #16",
-            "sdot {sums:v}.4s, {a:v}.16b, {x:v}.4b[0]",
-            "sdot {sums:v}.4s, {b:v}.16b, {x:v}.4b[1]",
-            "sdot {sums:v}.4s, {c:v}.16b, {x:v}.4b[2]",
-            "sdot {sums:v}.4s, {d:v}.16b, {x:v}.4b[3]",
-            at = inout(reg) *x, sums = inout(vreg) *sums, x = out(vreg) _,
-            a = in(vreg) a, b = in(vreg) b, c = in(vreg) c, d = in(vreg) d,
-            options(pure, readonly, nostack, preserves_flags),
+            "movi v2.16b, #15",
+            "mvni v3.8h, #7",
+            "movi v4.16b, #1",
+            "movi v5.16b, #0xF8",
+            "2:",
+            "ldr q16, [{pairs}], #16",
+            "ld2r {{v6.8h, v7.8h}}, [{sums}], #4",
+            "and v17.16b, v16.16b, v2.16b",
+            "ushr v16.16b, v16.16b, #4",
+            "trn1 v18.2d, v17.2d, v16.2d",
+            "trn2 v19.2d, v17.2d, v16.2d",
+            "add v18.16b, v18.16b, v4.16b",
+            "add v19.16b, v19.16b, v5.16b",
+            "ushll v20.8h, v18.8b, #2",
+            "ushll2 v21.8h, v18.16b, #2",
+            "smull v22.8h, v18.8b, v19.8b",
+            "smull2 v23.8h, v18.16b, v19.16b",
+            block!("6", "20", "22"),
+            block!("7", "21", "23"),
+            "subs {count}, {count}, #1",
+            "b.ne 2b",
+            count = inout(reg) count => _,
+            w = inout(reg) groups => _,
+            pairs = inout(reg) pairs => _,
+            x = inout(reg) x => _,
+            sums = inout(reg) sums => _,
+            inout("v0") *low, inout("v1") *high,
+            out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _,
+            out("v22") _, out("v23") _, out("v24") _, out("v25") _, out("v26") _, out("v27") _,
+            out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+            options(readonly, nostack),
         );
     }
-}
-
-/// One token, all rows.
-#[inline]
-#[target_feature(enable = "dotprod")]
-fn q4_one(blocks: &[[Group; 4]], pairs: &[Pair], x: Ints<'_>) -> [int32x4_t; 2] {
-    let mut totals = [vdupq_n_s32(0); 2];
-    let mut add = |b: usize, [g0, g1, g2, g3]: &[Group; 4], scales: Scales| {
-        // SAFETY: there are at least b + 1 blocks (`blocks_for`).
-        let (x0, x1, sum, block_sum) = unsafe {
-            let x0 = x.values.as_ptr().add(BLOCK * b);
-            let sum = x.block_sums.as_ptr().add(b);
-            (activations(x0), activations(x0.add(16)), first_lane(sum), *sum)
-        };
-        let mut dots = [zero_point(block_sum), zero_point(block_sum)];
-        for ([g0, g1], x) in [([g0, g1], x0), ([g2, g3], x1)] {
-            for ((g0, g1), dots) in load(g0).into_iter().zip(load(g1)).zip(&mut dots) {
-                let ([a, b], [c, d]) = (nibbles(g0), nibbles(g1));
-                *dots = dot16([a, b, c, d], x, *dots);
-            }
-        }
-        let dots = vuzp1q_s16(vreinterpretq_s16_s32(dots[0]), vreinterpretq_s16_s32(dots[1]));
-        let [low, high] = &mut totals;
-        *low = vmlal_s16(*low, vget_low_s16(dots), vget_low_s16(scales.steps));
-        *high = vmlal_high_s16(*high, dots, scales.steps);
-        *low = vmlal_lane_s16::<0>(*low, vget_low_s16(scales.offsets), sum);
-        *high = vmlal_high_lane_s16::<0>(*high, scales.offsets, sum);
-    };
-    let (twos, rest) = blocks.as_chunks::<2>();
-    for (i, ([first, second], pair)) in twos.iter().zip(pairs).enumerate() {
-        add(2 * i, first, Scales::of_block(pair, 0));
-        add(2 * i + 1, second, Scales::of_block(pair, 1));
-    }
-    if let (Some(last), Some(pair)) = (rest.first(), pairs.get(twos.len())) {
-        add(2 * twos.len(), last, Scales::of_block(pair, 0));
-    }
-    totals
-}
-
-/// T tokens, an even number, and four rows.
-#[inline]
-#[target_feature(enable = "dotprod")]
-fn q4_half<const T: usize, const HALF: usize>(
-    blocks: &[[Group; 4]],
-    pairs: &[Pair],
-    x: Ints<'_>,
-) -> [int32x4_t; T] {
-    let mut totals = [vdupq_n_s32(0); T];
-    let (values, block_sums) = (x.values.as_ptr(), x.block_sums.as_ptr());
-    let mut x_at: [_; T] = from_fn(|t| values.wrapping_add(t * x.cols));
-    let sums_at: [_; T] = from_fn(|t| block_sums.wrapping_add(t * (x.cols / BLOCK)));
-    for (b, [g0, g1, g2, g3]) in blocks.iter().enumerate() {
-        // SAFETY: there are at least half as many pairs as blocks (`blocks_for`).
-        let pair = unsafe { &*pairs.as_ptr().add(b / 2) };
-        // Twice the same four rows: a register holds the sums of two tokens.
-        let rows = |bytes: u64| {
-            vget_low_u8(vreinterpretq_u8_s32(broadcast((bytes >> (32 * HALF)) as i32)))
-        };
-        let scales = Scales::of(rows(sub_scales(pair, b % 2)), rows(zeros(pair, b % 2)));
-        // SAFETY: each token has more than b blocks (`blocks_for`).
-        let mut dots = sums_at.map(|sums| zero_point(unsafe { *sums.add(b) }));
-        for [g0, g1] in [[g0, g1], [g2, g3]] {
-            let ([a, b], [c, d]) = (nibbles(load(g0)[HALF]), nibbles(load(g1)[HALF]));
-            for (dots, x) in dots.iter_mut().zip(&mut x_at) {
-                // SAFETY: so far they went on by 16 columns twice per block; as above.
-                unsafe { dot16_at([a, b, c, d], x, dots) };
-            }
-        }
-        for ([first, second], [p, q]) in
-            totals.as_chunks_mut::<2>().0.iter_mut().zip(dots.as_chunks::<2>().0)
-        {
-            let dots = vuzp1q_s16(vreinterpretq_s16_s32(*p), vreinterpretq_s16_s32(*q));
-            *first = vmlal_s16(*first, vget_low_s16(dots), vget_low_s16(scales.steps));
-            *second = vmlal_high_s16(*second, dots, scales.steps);
-        }
-        for (total, sums) in totals.iter_mut().zip(sums_at) {
-            // SAFETY: as above.
-            let sum = unsafe { first_lane(sums.add(b)) };
-            *total = vmlal_lane_s16::<0>(*total, vget_low_s16(scales.offsets), sum);
-        }
-    }
-    totals
-}
-
-/// -8 · Σx, four times: what the nibbles' zero point takes away.
-#[inline]
-#[target_feature(enable = "neon")]
-fn zero_point(block_sum: i16) -> int32x4_t {
-    broadcast(i32::from(block_sum) * -8)
-}
-
-/// The i16 at `sum`, in the first lane.
-///
-/// # Safety
-/// It can be read.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn first_lane(sum: *const i16) -> int16x4_t {
-    let result;
-    // SAFETY: by this function's contract. (`ldr h` keeps the vector units free; `ld1` does not.)
-    unsafe {
-        asm!(
-            "ldr {:h}, [{}]", out(vreg) result, in(reg) sum,
-            options(pure, readonly, nostack, preserves_flags),
-        );
-    }
-    result
 }
