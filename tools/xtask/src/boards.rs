@@ -69,9 +69,10 @@ impl Board {
         }
     }
 
-    /// The bytes of stack that a poll may take, where a bound is promised.
-    pub(crate) fn stack_of_a_poll(self) -> Option<u64> {
+    /// The bytes of stack that a poll may take, where a bound is promised: with the board's own kernel.
+    pub(crate) fn stack_of_a_poll(self, build: Build<'_>) -> Option<u64> {
         match self {
+            _ if build.kernel != self.kernel() => None,
             Self::M4 => Some(2048),
             Self::M55 => Some(4096),
             _ => None,

@@ -104,7 +104,7 @@ fn programs(board: Board, build: Build<'_>, toolchain: &Toolchain, model: &Path)
         code: map.code,
         ram: map.ram,
     };
-    if let Some(most) = board.stack_of_a_poll()
+    if let Some(most) = board.stack_of_a_poll(build)
         && measured.poll > most
     {
         let found = measured.poll;
