@@ -1,4 +1,5 @@
-//! Chooses the kernels of a microcontroller, whose compiler target says too little: `cfg(target_feature)`
+//! Says whether the target is a microcontroller (`acorn_mcu`: what is seldom needed is compiled once instead of
+//! where it is fast), and chooses the kernels of one, whose compiler target says too little: `cfg(target_feature)`
 //! knows neither the DSP instructions of a Cortex-M4 nor the vectors of a Cortex-M55 on stable Rust.
 //!
 //! | `ACORN_KERNEL` | the kernel for `thumbv7em*` and `thumbv8m.main*`, beside the scalar one |
@@ -12,8 +13,11 @@
 
 fn main() {
     println!("cargo:rerun-if-env-changed=ACORN_KERNEL");
-    println!("cargo:rustc-check-cfg=cfg(acorn_dsp, acorn_mve, acorn_fpu)");
+    println!("cargo:rustc-check-cfg=cfg(acorn_mcu, acorn_dsp, acorn_mve, acorn_fpu)");
     let target = std::env::var("TARGET").unwrap_or_default();
+    if target.starts_with("thumb") || target.starts_with("riscv32") {
+        println!("cargo:rustc-cfg=acorn_mcu");
+    }
     let armv8 = target.starts_with("thumbv8m.main");
     if !(armv8 || target.starts_with("thumbv7em")) {
         return;

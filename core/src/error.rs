@@ -120,6 +120,13 @@ pub enum FormatErrorKind {
         /// Their section.
         kind: Kind,
     },
+    /// A matrix in f32, which this build of the core computes nothing with: it lacks the feature `full`.
+    NoFloat {
+        /// The tensor.
+        role: Role,
+        /// Its layer, or 0.
+        layer: u32,
+    },
     /// A table entry of the tokenizer that cannot be (found by `verify`).
     TokenizerEntry {
         /// The table.
@@ -194,6 +201,11 @@ impl fmt::Display for FormatErrorKind {
                 f,
                 "section \"{}\" is not in memory: verify the model through its source",
                 kind.name()
+            ),
+            Self::NoFloat { role, layer } => write!(
+                f,
+                "tensor \"{}\" of layer {layer} is f32, but this program has no code for that: quantize the model, or build acorn-core with its feature `full`",
+                role.name()
             ),
             Self::TokenizerEntry { table, index } => {
                 write!(f, "the tokenizer's {table} table has a bad entry {index}")
@@ -296,6 +308,11 @@ pub enum PlanError {
         /// The window asked for.
         have: usize,
     },
+    /// A KV cache in floats, which this build of the core has no code for: it lacks the feature `full`.
+    NoFloat {
+        /// The kind asked for, or the model's default.
+        kv: &'static str,
+    },
     /// The bytes do not fit this machine's addresses.
     TooLarge,
 }
@@ -309,6 +326,10 @@ impl fmt::Display for PlanError {
             Self::WindowTooSmall { need, have } => write!(
                 f,
                 "a window of {have} bytes, but the largest band of this model's matrices takes {need} (twice that, to read ahead)"
+            ),
+            Self::NoFloat { kv } => write!(
+                f,
+                "a KV cache in {kv}, but this program has no code for that: take int8, or build acorn-core with its feature `full`"
             ),
             Self::Zero { name } => write!(f, "{name} is 0 but must be at least 1"),
             Self::TooLarge => f.write_str(
@@ -333,6 +354,12 @@ pub enum EngineError {
     },
     /// The arena does not start at a multiple of `need` bytes.
     ArenaMisaligned {
+        /// The alignment.
+        need: usize,
+    },
+    /// The model's file does not lie at a multiple of `need` bytes, which this build of the core has no code for: it
+    /// lacks the feature `full`.
+    ModelMisaligned {
         /// The alignment.
         need: usize,
     },
@@ -382,6 +409,10 @@ impl fmt::Display for EngineError {
             Self::ArenaMisaligned { need } => {
                 write!(f, "the arena must start at a multiple of {need} bytes")
             }
+            Self::ModelMisaligned { need } => write!(
+                f,
+                "the model must lie at a multiple of {need} bytes: align it, or build acorn-core with its feature `full`"
+            ),
             Self::NoSource => f.write_str(
                 "the model's matrices are not in memory: give the engine their source (Engine::streaming)",
             ),

@@ -152,7 +152,7 @@ pub fn erf(x: f32) -> f32 {
 fn erfc_tail(x: f32) -> f32 {
     let inverse = 1.0 / x;
     let z = inverse * inverse;
-    let near = [
+    const NEAR: [f32; 9] = [
         2.326_82e-2,
         -0.138_703_94,
         0.368_742_47,
@@ -163,7 +163,7 @@ fn erfc_tail(x: f32) -> f32 {
         -0.274_112_7,
         0.563_825_94,
     ];
-    let far = [
+    const FAR: [f32; 9] = [
         0.0,
         -10.477_664,
         12.977_2,
@@ -175,7 +175,7 @@ fn erfc_tail(x: f32) -> f32 {
         0.564_189_5,
     ];
     let mut p = 0.0;
-    for coefficient in if x < 2.0 { near } else { far } {
+    for coefficient in if x < 2.0 { &NEAR } else { &FAR } {
         p = p * z + coefficient;
     }
     exp(-x * x) * inverse * p
@@ -276,9 +276,12 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum_lanes(lanes)
 }
 
-/// The largest f(x), or `least`; NaN counts as nothing. By lanes: any order gives the same.
-#[inline(always)]
-fn largest(x: &[f32], least: f32, f: impl Fn(f32) -> f32) -> f32 {
+/// The largest x of which only the bits of `mask` count, or `least`; NaN counts as nothing. By lanes: any order
+/// gives the same.
+#[cfg_attr(acorn_mcu, inline(never))]
+#[cfg_attr(not(acorn_mcu), inline(always))]
+fn largest(x: &[f32], least: f32, mask: u32) -> f32 {
+    let f = |x: f32| f32::from_bits(x.to_bits() & mask);
     let larger = |max: f32, x: f32| if x > max { x } else { max };
     let mut lanes = [least; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
@@ -300,11 +303,11 @@ pub fn max_abs(x: &[f32]) -> f32 {
             return f32::from_bits(twice >> 1);
         }
     }
-    largest(x, 0.0, f32::abs)
+    largest(x, 0.0, u32::MAX >> 1)
 }
 
 /// The largest x; NaN counts as nothing. Negative infinity for none.
 #[inline(always)]
 pub fn max(x: &[f32]) -> f32 {
-    largest(x, f32::NEG_INFINITY, |x| x)
+    largest(x, f32::NEG_INFINITY, u32::MAX)
 }

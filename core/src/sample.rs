@@ -101,11 +101,11 @@ impl Sampler {
         let weights = logits;
         if self.options.top_k > 0 {
             let k = usize::try_from(self.options.top_k).unwrap_or(usize::MAX);
-            keep(weights, |kept| kept.count >= k, |kept| kept.count < k);
+            keep(weights, &|kept| kept.count >= k);
         }
         if self.options.top_p < 1.0 {
             let mass = sum(weights) * self.options.top_p;
-            keep(weights, |kept| kept.mass >= mass, |kept| kept.mass < mass);
+            keep(weights, &|kept| kept.mass >= mass);
         }
         for weight in weights.iter_mut() {
             // The most likely token's weight is 1.
@@ -151,8 +151,8 @@ struct Kept {
 }
 
 /// Sets to zero all but the largest weights: the fewest that are `enough`, or all. Among weights
-/// equal to the smallest kept, the first ones stay, while what is kept before them is `short`.
-fn keep(weights: &mut [f32], enough: impl Fn(Kept) -> bool, short: impl Fn(Kept) -> bool) {
+/// equal to the smallest kept, the first ones stay, while what is kept before them is not.
+fn keep(weights: &mut [f32], enough: &dyn Fn(Kept) -> bool) {
     let above = |weights: &[f32], least: f32| {
         let mut kept = Kept { count: 0, mass: 0.0 };
         for &weight in weights {
@@ -178,9 +178,9 @@ fn keep(weights: &mut [f32], enough: impl Fn(Kept) -> bool, short: impl Fn(Kept)
         if *weight < threshold {
             *weight = 0.0;
         } else if *weight == threshold {
-            match short(kept) {
-                true => kept = Kept { count: kept.count + 1, mass: kept.mass + *weight },
-                false => *weight = 0.0,
+            match enough(kept) {
+                true => *weight = 0.0,
+                false => kept = Kept { count: kept.count + 1, mass: kept.mass + *weight },
             }
         }
     }
@@ -215,7 +215,8 @@ impl SplitMix64 {
 
     /// A float in 0..1, a multiple of 2⁻²⁴.
     fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 * (1.0 / 16_777_216.0)
+        let bits = (self.next() >> 40) as u32;
+        bits as f32 * (1.0 / 16_777_216.0)
     }
 }
 
@@ -232,21 +233,21 @@ mod tests {
     #[test]
     fn top_k_keeps_the_largest_lowest_first() {
         let mut weights = [0.5, 1.0, 0.25, 0.5, 0.5, 0.1];
-        keep(&mut weights, |kept| kept.count >= 3, |kept| kept.count < 3);
+        keep(&mut weights, &|kept| kept.count >= 3);
         assert_eq!(kept(&weights), [0, 1, 3]);
     }
 
     #[test]
     fn top_k_beyond_all_keeps_all() {
         let mut weights = [0.5, 1.0, 0.25];
-        keep(&mut weights, |kept| kept.count >= 9, |kept| kept.count < 9);
+        keep(&mut weights, &|kept| kept.count >= 9);
         assert_eq!(kept(&weights), [0, 1, 2]);
     }
 
     #[test]
     fn top_p_keeps_the_fewest_that_reach_it() {
         let mut weights = [0.2, 1.0, 0.5, 0.3];
-        keep(&mut weights, |kept| kept.mass >= 1.4, |kept| kept.mass < 1.4);
+        keep(&mut weights, &|kept| kept.mass >= 1.4);
         assert_eq!(kept(&weights), [1, 2]);
     }
 

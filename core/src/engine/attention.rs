@@ -18,15 +18,12 @@
 use super::cache::{Head, Int8};
 use crate::format::BAND_ROWS;
 use crate::kernel::elementwise::{Scores, Softmax, Strided};
-use crate::kernel::{Kernel, Sums};
+use crate::kernel::{Kernel, Sums, rows};
 use crate::math::{dot, exp2_fixed, exp2_of_negative};
-use crate::plan::{Claim, Parts};
+use crate::plan::{CHUNK, Claim, Parts};
 
-/// Positions per step of the running softmax.
-const CHUNK: usize = 128;
-
-/// Queries that share a read of keys and values; their scratch lies on the stack, which
-/// microcontrollers have little of. Any number gives the same bits.
+/// Queries that share a read of keys and values; on microcontrollers that is no gain. Any number gives the same
+/// bits.
 pub(super) const MOST_QUERIES: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1 };
 
 /// The largest magnitude of a 16-bit query: 4095 · 127 · 4096 dimensions fit 31 bits.
@@ -88,23 +85,35 @@ impl Chunk {
 }
 
 /// What a chunk is worked on with.
-#[repr(C)]
-pub(super) struct Scratch {
+pub(super) struct Scratch<'s> {
     /// A query's scores in floats, then weights.
-    scores: [Sums<f32>; BANDS],
-    /// The weights of all queries, one after another; behind floats, so aligned like them.
-    weights: [Sums<i16>; MOST_QUERIES * BANDS],
+    pub(super) scores: &'s mut [Sums<f32>],
+    /// The weights of all queries, one after another.
+    pub(super) weights: &'s mut [Sums<i16>],
     /// Sums of all queries, then scores in integers.
+    pub(super) sums: &'s mut [Sums<i32>],
+}
+
+/// Room for that on the stack, for all queries. Weights stand behind floats, so they are aligned like them.
+#[repr(C)]
+pub(super) struct Room {
+    scores: [Sums<f32>; BANDS],
+    weights: [Sums<i16>; MOST_QUERIES * BANDS],
     sums: [Sums<i32>; MOST_QUERIES * BANDS],
 }
 
-impl Scratch {
+impl Room {
     pub(super) const fn new() -> Self {
         Self {
             scores: [[0.0; BAND_ROWS]; BANDS],
             weights: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
             sums: [[0; BAND_ROWS]; MOST_QUERIES * BANDS],
         }
+    }
+
+    pub(super) fn scratch(&mut self) -> Scratch<'_> {
+        let Self { scores, weights, sums } = self;
+        Scratch { scores, weights, sums }
     }
 }
 
@@ -148,7 +157,7 @@ pub(super) fn attend(
     queries: &Queries<'_>,
     cache: Head<'_>,
     mut output: Output<'_, '_>,
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<'_>,
 ) {
     let tokens = output.tokens;
     let end = (tokens * queries.heads).min(MOST_QUERIES);
@@ -190,24 +199,24 @@ fn add_floats(
     cache: Head<'_>,
     chunk: Chunk,
     running: &mut [Running; MOST_QUERIES],
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<'_>,
     output: &mut Output<'_, '_>,
 ) {
     let (first, len) = (chunk.first, queries.head_dim.max(1));
     let scores = scratch.scores.get_mut(..chunk.bands).unwrap_or_default();
-    let each = queries.floats.chunks_exact(len).zip(running);
+    let each = rows(queries.floats, len).zip(running);
     for (index, (query, running)) in each.enumerate().take(chunk.end).skip(chunk.from) {
         let count = chunk.count_of(queries, index);
         scores.as_flattened_mut().fill(f32::NEG_INFINITY);
         let each = scores.as_flattened_mut().iter_mut().take(count);
         match cache {
             Head::F32 { keys, .. } => {
-                for (score, key) in each.zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in each.zip(rows(keys, len).skip(first)) {
                     *score = dot(query, key) * queries.softmax_scale;
                 }
             }
             Head::F16 { keys, .. } => {
-                for (score, key) in each.zip(keys.chunks_exact(len).skip(first)) {
+                for (score, key) in each.zip(rows(keys, len).skip(first)) {
                     *score = dot_f16(query, key) * queries.softmax_scale;
                 }
             }
@@ -220,12 +229,12 @@ fn add_floats(
         let weights = scores.as_flattened().iter().take(count);
         match cache {
             Head::F32 { values, .. } => {
-                for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
+                for (weight, value) in weights.zip(rows(values, len).skip(first)) {
                     out.iter_mut().zip(value).for_each(|(out, v)| *out += weight * v);
                 }
             }
             Head::F16 { values, .. } => {
-                for (weight, value) in weights.zip(values.chunks_exact(len).skip(first)) {
+                for (weight, value) in weights.zip(rows(values, len).skip(first)) {
                     let value = value.iter().map(|v| half::f16::from_bits(*v).to_f32());
                     out.iter_mut().zip(value).for_each(|(out, v)| *out += weight * v);
                 }
@@ -242,18 +251,18 @@ fn add_int8(
     int8: Int8<'_>,
     chunk: Chunk,
     running: &mut [Running; MOST_QUERIES],
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<'_>,
     output: &mut Output<'_, '_>,
 ) {
     let Chunk { first, count, bands, from, end } = chunk;
     let together = end - from;
     let keys = int8.keys(first, count);
     let wide = queries.wide.get(from * keys.per_band * 4..).unwrap_or_default();
-    (kernel.q8_wide)(keys, wide, together, &mut scratch.sums);
+    (kernel.q8_wide)(keys, wide, together, scratch.sums);
     let [key_scales, value_scales] = int8.scales(first);
     let scores = scratch.scores.get_mut(..bands).unwrap_or_default();
     let each = running.iter_mut().zip(queries.scales).enumerate().take(end).skip(from);
-    for ((index, (running, scale)), wide) in each.zip(Parts::new(&mut scratch.weights, bands)) {
+    for ((index, (running, scale)), wide) in each.zip(Parts::new(scratch.weights, bands)) {
         let chunk = Scores {
             sums: scratch.sums.get_mut(index - from..).unwrap_or_default(),
             step: together,
@@ -284,8 +293,8 @@ fn add_int8(
 /// Σ a·b by lanes, b in half precision.
 fn dot_f16(a: &[f32], b: &[u16]) -> f32 {
     let mut lanes = [0.0; crate::math::LANES];
-    for (a, b) in a.chunks(lanes.len()).zip(b.chunks(lanes.len())) {
-        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+    for (index, (a, b)) in a.iter().zip(b).enumerate() {
+        if let Some(lane) = lanes.get_mut(index % crate::math::LANES) {
             *lane += a * half::f16::from_bits(*b).to_f32();
         }
     }

@@ -10,14 +10,15 @@
 
 use super::quantize::quantize_short;
 use crate::format::BAND_ROWS;
+use crate::format::encoding::Float;
 use crate::kernel::{Group, Sums, Wide};
-use crate::plan::{Cutter, KvBuffers, Parts, Shape, part};
+use crate::plan::{KvBuffers, Parts, Shape, part};
 
 /// The keys and values of one head, from position 0 on.
 #[derive(Clone, Copy)]
 pub(super) enum Head<'a> {
-    F32 { keys: &'a [f32], values: &'a [f32] },
-    F16 { keys: &'a [u16], values: &'a [u16] },
+    F32 { keys: &'a [f32], values: &'a [f32], _float: Float },
+    F16 { keys: &'a [u16], values: &'a [u16], _float: Float },
     Int8(Int8<'a>),
 }
 
@@ -68,8 +69,8 @@ fn index(shape: &Shape, layer: usize, head: usize) -> usize {
 
 /// The keys and values of one head, to write to.
 pub(super) enum HeadMut<'a> {
-    F32 { keys: &'a mut [f32], values: &'a mut [f32] },
-    F16 { keys: &'a mut [u16], values: &'a mut [u16] },
+    F32 { keys: &'a mut [f32], values: &'a mut [f32], _float: Float },
+    F16 { keys: &'a mut [u16], values: &'a mut [u16], _float: Float },
     Int8(Int8Mut<'a>),
 }
 
@@ -83,17 +84,13 @@ pub(super) struct Int8Mut<'a> {
 
 /// The heads of a layer, one after another.
 pub(super) enum Heads<'a> {
-    F32 { keys: Parts<'a, f32>, values: Parts<'a, f32> },
-    F16 { keys: Parts<'a, u16>, values: Parts<'a, u16> },
+    F32 { keys: Parts<'a, f32>, values: Parts<'a, f32>, _float: Float },
+    F16 { keys: Parts<'a, u16>, values: Parts<'a, u16>, _float: Float },
     Int8 { keys: Parts<'a, Group>, values: Parts<'a, Group>, scales: [Parts<'a, Sums<u16>>; 2] },
 }
 
 /// The heads of `layer`.
-pub(super) fn heads<'a>(
-    cache: &'a mut KvBuffers<Cutter<'_>>,
-    shape: &Shape,
-    layer: usize,
-) -> Heads<'a> {
+pub(super) fn heads<'a>(cache: &'a mut KvBuffers<'_>, shape: &Shape, layer: usize) -> Heads<'a> {
     fn heads<'a, T>(all: &'a mut [T], shape: &Shape, layer: usize, len: usize) -> Parts<'a, T> {
         let per_layer = shape.kv_heads * len;
         let layer = all.get_mut(layer * per_layer..(layer + 1) * per_layer);
@@ -101,13 +98,15 @@ pub(super) fn heads<'a>(
     }
     let len = shape.context * shape.head_dim;
     match cache {
-        KvBuffers::F32 { keys, values } => Heads::F32 {
+        KvBuffers::F32 { keys, values, float } => Heads::F32 {
             keys: heads(keys, shape, layer, len),
             values: heads(values, shape, layer, len),
+            _float: *float,
         },
-        KvBuffers::F16 { keys, values } => Heads::F16 {
+        KvBuffers::F16 { keys, values, float } => Heads::F16 {
             keys: heads(keys, shape, layer, len),
             values: heads(values, shape, layer, len),
+            _float: *float,
         },
         KvBuffers::Int8 { keys, values, key_scales, value_scales } => Heads::Int8 {
             keys: heads(keys, shape, layer, shape.key_groups() * shape.position_bands()),
@@ -123,11 +122,11 @@ impl<'a> Iterator for Heads<'a> {
 
     fn next(&mut self) -> Option<HeadMut<'a>> {
         Some(match self {
-            Self::F32 { keys, values } => {
-                HeadMut::F32 { keys: keys.next()?, values: values.next()? }
+            Self::F32 { keys, values, _float } => {
+                HeadMut::F32 { keys: keys.next()?, values: values.next()?, _float: *_float }
             }
-            Self::F16 { keys, values } => {
-                HeadMut::F16 { keys: keys.next()?, values: values.next()? }
+            Self::F16 { keys, values, _float } => {
+                HeadMut::F16 { keys: keys.next()?, values: values.next()?, _float: *_float }
             }
             Self::Int8 { keys, values, scales: [key_scales, value_scales] } => {
                 HeadMut::Int8(Int8Mut {
@@ -149,11 +148,11 @@ impl HeadMut<'_> {
         }
         let len = shape.head_dim;
         match self {
-            Self::F32 { keys, values } => {
+            Self::F32 { keys, values, .. } => {
                 copy(key, vector(keys, position, len), |x| x);
                 copy(value, vector(values, position, len), |x| x);
             }
-            Self::F16 { keys, values } => {
+            Self::F16 { keys, values, .. } => {
                 copy(key, vector(keys, position, len), |x| half::f16::from_f32(x).to_bits());
                 copy(value, vector(values, position, len), |x| half::f16::from_f32(x).to_bits());
             }
@@ -188,7 +187,7 @@ fn copy<T>(from: &[f32], to: &mut [T], convert: impl Fn(f32) -> T) {
 
 /// Head `head` of `layer`.
 pub(super) fn head<'a>(
-    cache: &'a KvBuffers<Cutter<'_>>,
+    cache: &'a KvBuffers<'_>,
     shape: &Shape,
     layer: usize,
     head: usize,
@@ -196,12 +195,16 @@ pub(super) fn head<'a>(
     let head = index(shape, layer, head);
     let len = shape.head_dim * shape.context;
     match cache {
-        KvBuffers::F32 { keys, values } => {
-            Head::F32 { keys: part(keys, head, len), values: part(values, head, len) }
-        }
-        KvBuffers::F16 { keys, values } => {
-            Head::F16 { keys: part(keys, head, len), values: part(values, head, len) }
-        }
+        KvBuffers::F32 { keys, values, float } => Head::F32 {
+            keys: part(keys, head, len),
+            values: part(values, head, len),
+            _float: *float,
+        },
+        KvBuffers::F16 { keys, values, float } => Head::F16 {
+            keys: part(keys, head, len),
+            values: part(values, head, len),
+            _float: *float,
+        },
         KvBuffers::Int8 { keys, values, key_scales, value_scales } => Head::Int8(Int8 {
             keys: part(keys, head, shape.key_groups() * shape.position_bands()),
             values: part(values, head, shape.value_groups() * shape.dimension_bands()),

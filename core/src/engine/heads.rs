@@ -3,14 +3,14 @@
 
 use core::ops::Range;
 
-use super::attention::{MOST_QUERIES, Output, QUERY_LIMIT, Queries, Scratch, attend};
+use super::attention::{MOST_QUERIES, Output, QUERY_LIMIT, Queries, Room, Scratch, attend};
 use super::pass::Context;
 use super::workers::{share, share_items};
 use super::{cache, rope};
-use crate::format::BLOCK;
 use crate::format::recipe::Positions;
 use crate::format::tensor_table::Role;
-use crate::plan::{Buffers, Cutter, KvBuffers, Parts, Shape, Strips, part};
+use crate::format::{BAND_ROWS, BLOCK};
+use crate::plan::{Buffers, CHUNK, Items, KvBuffers, Parts, Shape, Strips, part};
 
 /// A layer, and the tokens that pass through it.
 #[derive(Clone, Copy)]
@@ -22,7 +22,8 @@ pub(super) struct Span {
 }
 
 /// Rotates queries and keys, stores keys and values, quantizes queries for an int8 cache.
-pub(super) fn store(cx: &Context<'_, '_>, buffers: &mut Buffers<Cutter<'_>>, span: Span) {
+#[inline(never)] // Its buffers are no part of the stack under the products.
+pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span) {
     let shape = cx.shape;
     let layer = usize::try_from(span.layer).unwrap_or(usize::MAX);
     let (query, kv) = (shape.query_dim.max(1), shape.kv_dim.max(1));
@@ -76,8 +77,8 @@ pub(super) fn store(cx: &Context<'_, '_>, buffers: &mut Buffers<Cutter<'_>>, spa
 
 /// Attention of the heads in `strips`, all tokens each, into the input of the output projection.
 pub(super) fn attend_strips(
-    cx: &Context<'_, '_>,
-    buffers: &mut Buffers<Cutter<'_>>,
+    cx: &Context<'_>,
+    buffers: &mut Buffers<'_>,
     span: Span,
     strips: Range<usize>,
 ) {
@@ -85,7 +86,7 @@ pub(super) fn attend_strips(
     let layer = usize::try_from(span.layer).unwrap_or(usize::MAX);
     let (len, stride) = (shape.head_dim.max(1), shape.query_dim.next_multiple_of(BLOCK));
     let heads = heads_together(shape);
-    let Buffers { cache, output, input, queries, .. } = buffers;
+    let Buffers { cache, output, input, queries, scratches, .. } = buffers;
     let (cache, output, queries) = (&*cache, &*output, &*queries);
     let mixed = input.floats.get_mut(..stride * span.tokens).unwrap_or_default();
     if strips.start == 0 {
@@ -95,10 +96,23 @@ pub(super) fn attend_strips(
     let int8 = matches!(cache, KvBuffers::Int8 { .. });
     let together = if int8 { MOST_QUERIES.checked_div(heads).unwrap_or(1) } else { 1 };
     let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, strips);
-    let softmax_scale = core::f32::consts::LOG2_E / crate::math::sqrt(shape.head_dim as f32);
+    let softmax_scale = core::f32::consts::LOG2_E / crate::kernel::sqrt(shape.head_dim as f32);
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
+    let scratches = Items::new(
+        Parts::new(scratches.scores, CHUNK / BAND_ROWS)
+            .zip(Parts::new(scratches.weights, CHUNK / BAND_ROWS))
+            .zip(Parts::new(scratches.sums, CHUNK / BAND_ROWS)),
+    );
     share(cx.workers, || {
-        let mut scratch = Scratch::new();
+        let mut room;
+        let mut scratch = if cfg!(acorn_mcu) {
+            // As many cores as were planned have one.
+            let Some(((scores, weights), sums)) = scratches.next() else { return };
+            Scratch { scores, weights, sums }
+        } else {
+            room = Room::new();
+            room.scratch()
+        };
         while let Some(mut claim) = outputs.claim(1) {
             for strip in claim.strips() {
                 let first = (strip * heads).checked_div(group).unwrap_or(0);
@@ -127,6 +141,9 @@ pub(super) fn strips(shape: &Shape) -> (usize, usize) {
 /// Heads that read their keys and values together: a divisor of those that share them, the one with
 /// which the threads are done first.
 fn heads_together(shape: &Shape) -> usize {
+    if MOST_QUERIES == 1 {
+        return 1;
+    }
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
     // Instructions per group of 4 columns of keys or values: it is read and widened once, then
     // multiplied with each head's.
@@ -142,7 +159,7 @@ fn heads_together(shape: &Shape) -> usize {
 fn queries_of<'q>(
     shape: &Shape,
     floats: &'q [f32],
-    queries: &'q crate::plan::Queries<Cutter<'_>>,
+    queries: &'q crate::plan::Queries<'_>,
     (strip, heads): (usize, usize),
     (token, tokens): (usize, usize),
 ) -> Queries<'q> {

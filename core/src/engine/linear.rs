@@ -8,20 +8,18 @@ use super::workers::{Workers, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
-use crate::plan::{Cutter, Inputs, Strips};
+use crate::plan::{Inputs, Strips};
 
 /// Tokens that share one pass over a band's weights; their sums lie on the stack. AArch64's kernels make int8 of a
-/// band's nibbles once per pass; those of microcontrollers gain nothing from more than one.
-const TILE: usize = if cfg!(target_arch = "aarch64") {
-    64
-} else if cfg!(all(any(target_arch = "arm", target_arch = "riscv32"), target_os = "none")) {
-    1
-} else {
-    8
-};
+/// band's nibbles once per pass.
+const TILE: usize = if cfg!(target_arch = "aarch64") { 64 } else { 8 };
+
+/// Whether tokens go through some bands one after another: the kernels of microcontrollers gain nothing from
+/// several at once.
+const ONE_BY_ONE: bool = cfg!(acorn_mcu);
 
 /// Bands whose rows for a single token are on the stack at a time.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = if cfg!(acorn_mcu) { 4 } else { 8 };
 
 /// Multiply-accumulates that are worth asking for: enough that asking costs nothing beside them, few
 /// enough that threads finish together.
@@ -40,7 +38,7 @@ pub(super) struct Input<'a> {
 
 impl<'a> Input<'a> {
     /// The first `tokens` tokens of the input buffers, of `cols` padded columns.
-    pub(super) fn new(buffers: &'a Inputs<Cutter<'_>>, cols: usize, tokens: usize) -> Self {
+    pub(super) fn new(buffers: &'a Inputs<'_>, cols: usize, tokens: usize) -> Self {
         fn first<T>(all: &[T], len: usize) -> &[T] {
             all.get(..len).unwrap_or(all)
         }
@@ -58,6 +56,16 @@ impl<'a> Input<'a> {
 
     fn tokens(&self) -> usize {
         self.floats.len().checked_div(self.ints.cols).unwrap_or(0)
+    }
+
+    /// The first token, and the others.
+    fn split(self) -> (Self, Self) {
+        let (floats, other_floats) =
+            self.floats.split_at_checked(self.ints.cols).unwrap_or_default();
+        let (ints, other_ints) = self.ints.split(1);
+        let (scales, other_scales) = self.scales.split_at_checked(1).unwrap_or_default();
+        let others = Self { floats: other_floats, ints: other_ints, scales: other_scales };
+        (Self { floats, ints, scales }, others)
     }
 }
 
@@ -80,7 +88,7 @@ pub(super) enum Store {
 /// A matrix, and the bias beside it.
 #[derive(Clone, Copy)]
 pub(super) struct Projection<'a> {
-    pub(super) matrix: Matrix<'a>,
+    pub(super) matrix: &'a Matrix<'a>,
     /// A number per row.
     pub(super) bias: Option<Vector<'a>>,
 }
@@ -98,39 +106,33 @@ pub(super) fn linear(
     let Projection { matrix, bias } = projection;
     let strips = Strips::new(values, stride, matrix.rows(), BAND_ROWS, bands);
     let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
-    let grain = GRAIN.checked_div(per_band).unwrap_or(1).max(1);
+    let tokens = input.tokens();
+    let grain = match ONE_BY_ONE && tokens > 1 {
+        // Bands that lie in a cache until the last token has come.
+        true => TOGETHER,
+        false => GRAIN.checked_div(per_band).unwrap_or(1).max(1),
+    };
     share(workers, || {
         while let Some(mut claim) = strips.claim(grain) {
-            let mut indices = claim.strips();
-            let mut bands = matrix.bands_in(indices.clone());
-            if input.tokens() == 1 {
-                let mut rows = claim.whole_row(0);
-                if bias.is_none() && store == Store::Set {
-                    // Whole bands need no detour.
-                    let (whole, rest) = rows.as_chunks_mut();
-                    one(kernel, matrix, bands, input, whole);
-                    bands = bands.skip(whole.len());
-                    indices.start += whole.len();
-                    rows = rest;
-                }
-                let parts = bands.bytes.chunks(bands.len.saturating_mul(TOGETHER).max(1));
-                let rows = rows.chunks_mut(BAND_ROWS * TOGETHER);
-                for ((bytes, rows), first) in parts.zip(rows).zip(indices.step_by(TOGETHER)) {
-                    let mut products = [Sums::default(); TOGETHER];
-                    one(kernel, matrix, Bands { bytes, ..bands }, input, &mut products);
-                    let rows = rows.chunks_mut(BAND_ROWS);
-                    for ((index, values), out) in (first..).zip(&products).zip(rows) {
-                        store.put(*values, bias.map(|bias| bias.band(index)), out);
-                    }
+            let indices = claim.strips();
+            if tokens == 1 {
+                one(kernel, projection, indices, &input, store, claim.whole_row(0));
+            } else if ONE_BY_ONE {
+                let mut rest = input;
+                for token in 0..tokens {
+                    let (input, others) = rest.split();
+                    rest = others;
+                    let rows = claim.whole_row(token);
+                    one(kernel, projection, indices.clone(), &input, store, rows);
                 }
             } else {
-                for (index, bytes) in indices.zip(bands.iter()) {
+                for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
                     let band = matrix.band_of(bytes);
                     let bias = bias.map(|bias| bias.band(index));
                     let mut rows = claim.rows_of(index);
                     many(kernel, &band, input, |values| {
                         if let Some(row) = rows.next() {
-                            store.put(values, bias, row);
+                            store.put(&values, bias, row);
                         }
                     });
                 }
@@ -141,13 +143,15 @@ pub(super) fn linear(
 
 impl Store {
     /// Puts a token's products with a band's rows, or with as many as there are, where they belong.
-    #[inline(always)]
-    fn put(self, mut values: Sums<f32>, bias: Option<Sums<f32>>, out: &mut [f32]) {
+    #[cfg_attr(acorn_mcu, inline(never))]
+    #[cfg_attr(not(acorn_mcu), inline(always))]
+    fn put(self, values: &Sums<f32>, bias: Option<Sums<f32>>, out: &mut [f32]) {
+        let mut values = *values;
         if let Some(bias) = bias {
             values.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
         }
-        // All bands but perhaps the last: no loop.
-        if let Ok(out) = <&mut Sums<f32>>::try_from(&mut *out) {
+        // All bands but perhaps the last: no loop, where many come here.
+        if !ONE_BY_ONE && let Ok(out) = <&mut Sums<f32>>::try_from(&mut *out) {
             match self {
                 Self::Set => *out = values,
                 Self::Add => out.iter_mut().zip(values).for_each(|(out, value)| *out += value),
@@ -163,12 +167,55 @@ impl Store {
     }
 }
 
-/// The rows of some bands of `matrix` for one token.
+/// The rows of the bands with these `indices` for one token.
 fn one(
+    kernel: &Kernel,
+    projection: &Projection<'_>,
+    mut indices: Range<usize>,
+    input: &Input<'_>,
+    store: Store,
+    mut rows: &mut [f32],
+) {
+    let Projection { matrix, bias } = projection;
+    let mut bands = matrix.bands_in(indices.clone());
+    let mut values = [Sums::default(); TOGETHER];
+    if bias.is_none() {
+        // Whole bands need no detour.
+        let (whole, rest) = rows.as_chunks_mut();
+        match store {
+            Store::Set => products(kernel, matrix, bands, input, whole),
+            Store::Add => {
+                let mut bands = bands;
+                for out in whole.chunks_mut(TOGETHER) {
+                    let values = values.get_mut(..out.len()).unwrap_or_default();
+                    products(kernel, matrix, bands, input, values);
+                    let values = values.as_flattened();
+                    out.as_flattened_mut().iter_mut().zip(values).for_each(|(out, y)| *out += y);
+                    bands = bands.skip(TOGETHER);
+                }
+            }
+        }
+        bands = bands.skip(whole.len());
+        indices.start += whole.len();
+        rows = rest;
+    }
+    let parts = bands.bytes.chunks(bands.len.saturating_mul(TOGETHER).max(1));
+    let rows = rows.chunks_mut(BAND_ROWS * TOGETHER);
+    for ((bytes, rows), first) in parts.zip(rows).zip(indices.step_by(TOGETHER)) {
+        products(kernel, matrix, Bands { bytes, ..bands }, input, &mut values);
+        let rows = rows.chunks_mut(BAND_ROWS);
+        for ((index, values), out) in (first..).zip(&values).zip(rows) {
+            store.put(values, bias.map(|bias| bias.band(index)), out);
+        }
+    }
+}
+
+/// The products of some bands of `matrix` and one token.
+fn products(
     kernel: &Kernel,
     matrix: &Matrix<'_>,
     bands: Bands<'_>,
-    input: Input<'_>,
+    input: &Input<'_>,
     out: &mut [Sums<f32>],
 ) {
     let scale = input.scales.first().copied().unwrap_or(0.0);

@@ -23,7 +23,7 @@ use crate::error::EngineError;
 use crate::format::tensor_table::Role;
 use crate::kernel::{self, Kernel};
 use crate::model::{Model, Source};
-use crate::plan::{Buffers, Cutter, Plan, Shape};
+use crate::plan::{Buffers, Plan, Shape};
 use pass::{Context, Pass};
 use window::Window;
 
@@ -60,7 +60,7 @@ pub struct PendingProduct<'a> {
 pub struct Engine<'a> {
     model: Model<'a>,
     shape: Shape,
-    buffers: Buffers<Cutter<'a>>,
+    buffers: Buffers<'a>,
     kernel: &'static Kernel,
     workers: &'a dyn Workers,
     /// Where weights come from that are not in memory.
@@ -77,9 +77,16 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// The arena is too small or misaligned, the plan is for another model, or the model's matrices are not
-    /// in memory.
+    /// in memory, or (without the feature `full`) do not lie at multiples of 4.
     pub fn new(model: &Model<'a>, plan: &Plan, arena: &'a mut [u8]) -> Result<Self, EngineError> {
-        Self::build(model, plan, arena, None)
+        let need = size_of::<u32>();
+        if !model.is_in_place() {
+            return Err(EngineError::NoSource);
+        }
+        if cfg!(not(feature = "full")) && !model.is_at_multiple_of(need) {
+            return Err(EngineError::ModelMisaligned { need });
+        }
+        Self::build(model, plan, arena)
     }
 
     /// The same for a model whose matrices are read from `source` as they are needed, each byte once per pass
@@ -94,31 +101,26 @@ impl<'a> Engine<'a> {
         arena: &'a mut [u8],
         source: &'a mut dyn Source,
     ) -> Result<Self, EngineError> {
-        Self::build(model, plan, arena, Some(source))
+        let mut engine = Self::build(model, plan, arena)?;
+        let halves = core::mem::take(&mut engine.buffers.window);
+        if halves.iter().all(|half| half.is_empty()) {
+            return Err(EngineError::NoWindow);
+        }
+        engine.window = Some(Window::new(source, halves));
+        Ok(engine)
     }
 
-    fn build(
-        model: &Model<'a>,
-        plan: &Plan,
-        arena: &'a mut [u8],
-        source: Option<&'a mut dyn Source>,
-    ) -> Result<Self, EngineError> {
-        let (shape, mut buffers) = plan.carve(model, arena)?;
-        let halves = core::mem::take(&mut buffers.window);
-        match &source {
-            None if !model.is_in_place() => return Err(EngineError::NoSource),
-            Some(_) if halves.iter().all(|half| half.is_empty()) => {
-                return Err(EngineError::NoWindow);
-            }
-            _ => {}
-        }
+    /// The engine without a window.
+    #[inline(never)]
+    fn build(model: &Model<'a>, plan: &Plan, arena: &'a mut [u8]) -> Result<Self, EngineError> {
+        let (shape, buffers) = plan.carve(model, arena)?;
         Ok(Self {
             model: *model,
             shape,
             buffers,
             kernel: kernel::best(),
             workers: &Inline,
-            window: source.map(|source| Window::new(source, halves)),
+            window: None,
             position: 0,
             pass: None,
             rows: 0,
@@ -222,7 +224,7 @@ impl<'a> Engine<'a> {
             shape: &self.shape,
             kernel: self.kernel,
             workers: self.workers,
-            window: self.window.as_mut(),
+            window: self.window.as_mut().map(|window| window.open() as _),
         };
         let mut done = 0;
         while done < budget.max(1) && !pass.is_done() {

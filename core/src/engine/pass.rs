@@ -16,7 +16,7 @@
 use super::heads::{self, Span};
 use super::linear::{Input, Output, Projection, Store, linear};
 use super::norm::Normalizer;
-use super::window::Window;
+use super::window::Bands;
 use super::workers::{Workers, share_items};
 use super::{feed_forward, rope};
 use crate::error::ReadError;
@@ -24,17 +24,17 @@ use crate::format::recipe::{Norm, Positions};
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::{self, Kernel};
-use crate::model::{Matrix, Model};
-use crate::plan::{Buffers, Cutter, InputRow, IntsRow, KeepLogits, Parts, Shape, part};
+use crate::model::{Matrix, Model, Vector};
+use crate::plan::{Buffers, InputRow, IntsRow, KeepLogits, Parts, Shape, part};
 
 /// What does not change during a pass, and the window.
-pub(super) struct Context<'c, 'w> {
+pub(super) struct Context<'c> {
     pub(super) model: &'c Model<'c>,
     pub(super) shape: &'c Shape,
     pub(super) kernel: &'c Kernel,
     pub(super) workers: &'c dyn Workers,
     /// `None` where weights are in memory.
-    pub(super) window: Option<&'c mut Window<'w>>,
+    pub(super) window: Option<&'c mut dyn Bands>,
 }
 
 /// The stages of a pass; those between `Embedding` and `FinalNorm` repeat for each layer.
@@ -113,8 +113,8 @@ impl Pass {
     /// or stage). Returns about how many it did. After an error it goes on where it stopped.
     pub(super) fn step(
         &mut self,
-        cx: &mut Context<'_, '_>,
-        buffers: &mut Buffers<Cutter<'_>>,
+        cx: &mut Context<'_>,
+        buffers: &mut Buffers<'_>,
         budget: u64,
     ) -> Result<u64, ReadError> {
         let shape = cx.shape;
@@ -196,11 +196,7 @@ impl Pass {
         1
     }
 
-    fn embed(
-        &self,
-        cx: &mut Context<'_, '_>,
-        buffers: &mut Buffers<Cutter<'_>>,
-    ) -> Result<(), ReadError> {
+    fn embed(&self, cx: &mut Context<'_>, buffers: &mut Buffers<'_>) -> Result<(), ReadError> {
         let Shape { hidden, rotary_dims, .. } = *cx.shape;
         let embedding = cx.model.embedding();
         let rows = buffers.tokens.iter().zip(Parts::new(buffers.residual, hidden));
@@ -244,8 +240,8 @@ impl Pass {
     /// norm's gain.
     fn norm_rows(
         &self,
-        cx: &Context<'_, '_>,
-        buffers: &mut Buffers<Cutter<'_>>,
+        cx: &Context<'_>,
+        buffers: &mut Buffers<'_>,
         role: Role,
         first: usize,
         count: usize,
@@ -271,41 +267,41 @@ impl Pass {
     /// output from `offset` on.
     fn multiply(
         &mut self,
-        cx: &mut Context<'_, '_>,
-        buffers: &mut Buffers<Cutter<'_>>,
+        cx: &mut Context<'_>,
+        buffers: &mut Buffers<'_>,
         role: Role,
         (offset, cols): (usize, usize),
         budget: u64,
         next: Stage,
     ) -> Result<u64, ReadError> {
-        let projection = self.projection(cx, role);
-        let input = Input::new(&buffers.input, projection.matrix.padded_cols(), self.tokens);
+        let (matrix, bias) = self.projection(cx, role);
+        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
         let values = buffers.output.get_mut(offset..offset + cols * self.tokens);
         let output = Output { values: values.unwrap_or_default(), stride: cols, store: Store::Set };
-        self.bands(cx, &projection, input, output, budget, next)
+        self.bands(cx, (&matrix, bias), input, output, budget, next)
     }
 
     /// The same, added to the residual stream.
     fn multiply_add(
         &mut self,
-        cx: &mut Context<'_, '_>,
-        buffers: &mut Buffers<Cutter<'_>>,
+        cx: &mut Context<'_>,
+        buffers: &mut Buffers<'_>,
         role: Role,
         budget: u64,
         next: Stage,
     ) -> Result<u64, ReadError> {
-        let projection = self.projection(cx, role);
+        let (matrix, bias) = self.projection(cx, role);
         let stride = cx.shape.hidden;
-        let input = Input::new(&buffers.input, projection.matrix.padded_cols(), self.tokens);
+        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
         let values = buffers.residual.get_mut(..stride * self.tokens);
         let output = Output { values: values.unwrap_or_default(), stride, store: Store::Add };
-        self.bands(cx, &projection, input, output, budget, next)
+        self.bands(cx, (&matrix, bias), input, output, budget, next)
     }
 
     fn head(
         &mut self,
-        cx: &mut Context<'_, '_>,
-        buffers: &mut Buffers<Cutter<'_>>,
+        cx: &mut Context<'_>,
+        buffers: &mut Buffers<'_>,
         budget: u64,
     ) -> Result<u64, ReadError> {
         let (matrix, rows) = (cx.model.head(), self.logit_rows(cx.shape));
@@ -313,48 +309,46 @@ impl Pass {
         let input = Input::new(&buffers.input, matrix.padded_cols(), rows);
         let values = buffers.logits.get_mut(..stride * rows);
         let output = Output { values: values.unwrap_or_default(), stride, store: Store::Set };
-        let projection = Projection { matrix, bias: None };
-        self.bands(cx, &projection, input, output, budget, Stage::Done)
+        self.bands(cx, (&matrix, None), input, output, budget, Stage::Done)
     }
 
     /// The matrix of that role in this layer, and its bias.
-    fn projection<'m>(&self, cx: &Context<'m, '_>, role: Role) -> Projection<'m> {
-        let (matrix, bias) = (cx.model.matrix(role, self.layer), cx.model.bias(role, self.layer));
-        Projection { matrix, bias }
+    fn projection<'m>(&self, cx: &Context<'m>, role: Role) -> (Matrix<'m>, Option<Vector<'m>>) {
+        (cx.model.matrix(role, self.layer), cx.model.bias(role, self.layer))
     }
 
-    /// The bands of `projection` that the budget (and the window) allows; when they are all done, on to
+    /// The bands of `matrix` that the budget (and the window) allows; when they are all done, on to
     /// `next`.
     fn bands(
         &mut self,
-        cx: &mut Context<'_, '_>,
-        projection: &Projection<'_>,
+        cx: &mut Context<'_>,
+        (matrix, bias): (&Matrix<'_>, Option<Vector<'_>>),
         input: Input<'_>,
         output: Output<'_>,
         budget: u64,
         next: Stage,
     ) -> Result<u64, ReadError> {
-        let mut projection = *projection;
-        let bands = projection.matrix.bands();
-        let per_band = (projection.matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
+        let bands = matrix.bands();
+        let per_band = (matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
         let start = self.cursor;
-        let mut end = start.saturating_add(pieces(budget, per_band)).min(bands);
-        let mut ahead = None;
+        let allowed = start.saturating_add(pieces(budget, per_band)).min(bands);
         let (kernel, workers) = (cx.kernel, cx.workers);
-        if let Some(window) = &mut cx.window {
-            let following = self.following(cx.model);
-            let (matrix, held, rest) = window.bands(&projection.matrix, start, following)?;
-            (projection.matrix, end, ahead) = (matrix, end.min(held), Some(rest));
-        }
-        let mut work = Some((input, output));
-        let mut multiply = || {
+        let (mut work, mut end) = (Some((input, output)), start);
+        let mut multiply = |matrix: &Matrix<'_>, held: usize| {
             // Once, whatever a source makes of it.
             if let Some((input, output)) = work.take() {
+                end = allowed.min(held);
+                let projection = Projection { matrix, bias };
                 linear(kernel, workers, &projection, start..end, input, output);
             }
         };
-        let read = ahead.map_or(Ok(()), |ahead| ahead.read(&mut multiply));
-        multiply();
+        let read = match &mut cx.window {
+            None => {
+                multiply(matrix, bands);
+                Ok(())
+            }
+            Some(window) => window.bands(matrix, start, self.following(cx.model), &mut multiply),
+        };
         self.cursor = end;
         if end == bands {
             self.next(next);
@@ -386,12 +380,7 @@ impl Pass {
     }
 
     /// Attention of some strips of heads, all tokens each, into the input of the output projection.
-    fn attention(
-        &mut self,
-        cx: &Context<'_, '_>,
-        buffers: &mut Buffers<Cutter<'_>>,
-        budget: u64,
-    ) -> u64 {
+    fn attention(&mut self, cx: &Context<'_>, buffers: &mut Buffers<'_>, budget: u64) -> u64 {
         let (strips, heads) = heads::strips(cx.shape);
         let positions = self.position + self.tokens;
         let per_strip = (2 * cx.shape.head_dim * heads * positions * self.tokens) as u64;
@@ -405,7 +394,8 @@ impl Pass {
         per_strip * (end - start) as u64
     }
 
-    fn activation(&self, cx: &Context<'_, '_>, buffers: &mut Buffers<Cutter<'_>>) {
+    #[inline(never)] // As above.
+    fn activation(&self, cx: &Context<'_>, buffers: &mut Buffers<'_>) {
         let shape = cx.shape;
         let (ffn, recipe) = (shape.ffn, &shape.recipe);
         let (gate, up) = match recipe.ungated {

@@ -17,6 +17,7 @@ pub(super) struct Window<'a> {
     source: &'a mut dyn Source,
     present: Half<'a>,
     ahead: Half<'a>,
+    open: for<'w> fn(&'w mut Self) -> &'w mut (dyn Bands + 'a),
 }
 
 /// Half a window, and what it holds.
@@ -71,60 +72,33 @@ impl Half<'_> {
     }
 }
 
-/// What is to be read while the present half is multiplied.
-pub(super) struct Ahead<'w, 'a> {
-    source: &'w mut dyn Source,
-    half: &'w mut Half<'a>,
-    wanted: Option<Wanted>,
-}
+/// What a pass asks of a window. Behind a pointer that [`Window::new`] sets, so that a program whose weights
+/// are all in memory has none of this in its flash.
+pub(super) trait Bands {
+    /// Calls `work` with `matrix` with its bands from `first` on in the window, as many as it holds, and where these
+    /// end; reads meanwhile the bands behind them, or the first of the matrix that is `following`. `work` is called
+    /// at least once, unless the bands themselves cannot be read; the source may have it called again.
+    fn bands(
+        &mut self,
+        matrix: &Matrix<'_>,
+        first: usize,
+        following: Option<Matrix<'_>>,
+        work: &mut dyn FnMut(&Matrix<'_>, usize),
+    ) -> Result<(), ReadError>;
 
-impl Ahead<'_, '_> {
-    /// Reads it, if there is anything, and has `work` done meanwhile; the source may do it more than once or
-    /// not at all.
-    pub(super) fn read(self, work: &mut dyn FnMut()) -> Result<(), ReadError> {
-        match self.wanted {
-            Some(wanted) => self.half.fill(self.source, wanted, work),
-            None => Ok(()),
-        }
-    }
+    /// Writes row `row` of `matrix` as floats.
+    fn row(&mut self, matrix: &Matrix<'_>, row: usize, out: &mut [f32]) -> Result<(), ReadError>;
 }
 
 impl<'a> Window<'a> {
     pub(super) fn new(source: &'a mut dyn Source, halves: [&'a mut [u8]; 2]) -> Self {
         let [present, ahead] = halves.map(|bytes| Half { bytes, held: Held::default() });
-        Self { source, present, ahead }
+        Self { source, present, ahead, open: |window| window }
     }
 
-    /// `matrix` with its bands from `first` on in the window, as many as it holds; where these end; and what
-    /// is to be read meanwhile: the bands behind them, or the first of the matrix that is `following`.
-    pub(super) fn bands(
-        &mut self,
-        matrix: &Matrix<'_>,
-        first: usize,
-        following: Option<Matrix<'_>>,
-    ) -> Result<(Matrix<'_>, usize, Ahead<'_, 'a>), ReadError> {
-        self.load(matrix, first, usize::MAX)?;
-        let Self { source, present, ahead: half } = self;
-        let bands = &present.held.bands;
-        let (next, first) =
-            if bands.end < matrix.bands() { (Some(*matrix), bands.end) } else { (following, 0) };
-        let wanted = next.filter(|next| !half.holds(next, first));
-        let wanted = wanted.map(|next| half.room(&next, first, usize::MAX));
-        let wanted = wanted.filter(|wanted| wanted.len > 0);
-        let within = matrix.within(bands.start, present.bytes);
-        Ok((within, bands.end, Ahead { source: *source, half, wanted }))
-    }
-
-    /// Writes row `row` of `matrix` as floats.
-    pub(super) fn row(
-        &mut self,
-        matrix: &Matrix<'_>,
-        row: usize,
-        out: &mut [f32],
-    ) -> Result<(), ReadError> {
-        self.load(matrix, row / BAND_ROWS, 1)?;
-        matrix.within(self.present.held.bands.start, self.present.bytes).row(row, out);
-        Ok(())
+    /// The window, to be asked for bands.
+    pub(super) fn open(&mut self) -> &mut (dyn Bands + 'a) {
+        (self.open)(self)
     }
 
     /// Sees to it that the present half holds that band, and up to `most` from there on where it has to be
@@ -139,5 +113,35 @@ impl<'a> Window<'a> {
         }
         let wanted = self.present.room(matrix, band, most);
         self.present.fill(self.source, wanted, &mut || ())
+    }
+}
+
+impl Bands for Window<'_> {
+    fn bands(
+        &mut self,
+        matrix: &Matrix<'_>,
+        first: usize,
+        following: Option<Matrix<'_>>,
+        work: &mut dyn FnMut(&Matrix<'_>, usize),
+    ) -> Result<(), ReadError> {
+        self.load(matrix, first, usize::MAX)?;
+        let Self { source, present, ahead, .. } = self;
+        let held = &present.held.bands;
+        let (next, first) =
+            if held.end < matrix.bands() { (Some(*matrix), held.end) } else { (following, 0) };
+        let wanted = next.filter(|next| !ahead.holds(next, first));
+        let wanted = wanted.map(|next| ahead.room(&next, first, usize::MAX));
+        let wanted = wanted.filter(|wanted| wanted.len > 0);
+        let within = matrix.within(held.start, present.bytes);
+        let mut work = || work(&within, held.end);
+        let read = wanted.map_or(Ok(()), |wanted| ahead.fill(*source, wanted, &mut work));
+        work();
+        read
+    }
+
+    fn row(&mut self, matrix: &Matrix<'_>, row: usize, out: &mut [f32]) -> Result<(), ReadError> {
+        self.load(matrix, row / BAND_ROWS, 1)?;
+        matrix.within(self.present.held.bands.start, self.present.bytes).row(row, out);
+        Ok(())
     }
 }

@@ -122,6 +122,7 @@ pub struct Sections<'a>([Option<Section<'a>>; Kind::ALL.len()]);
 impl<'a> Sections<'a> {
     /// Reads the directory behind the header and checks the rules above, but for padding. `start` are the
     /// file's first bytes, with the directory; the sections are given without their bytes.
+    #[inline(never)]
     pub fn places(start: &[u8], header: &Header) -> Result<Self, FormatError> {
         let count = usize::from(header.sections);
         let directory = start
@@ -165,6 +166,7 @@ impl<'a> Sections<'a> {
     }
 
     /// Reads the directory of a file, checks all the rules above, and finds the sections' bytes.
+    #[inline(never)]
     pub fn parse(file: &Resident<'a>, header: &Header) -> Result<Self, FormatError> {
         let mut sections = Self::places(file.start, header)?;
         let directory = end_of_directory(header.sections.into());

@@ -58,6 +58,7 @@ impl Header {
     /// In this order, so that the most helpful one is given: not an Acorn file, a damaged header (its
     /// checksum stands in the same place in every version), another version, a file shorter or longer than
     /// it says.
+    #[inline(never)]
     pub fn parse(start: &[u8], file_len: Option<u64>) -> Result<Self, FormatError> {
         if !start.starts_with(&MAGIC) {
             return Err(FormatErrorKind::NotAcorn.at(0));

@@ -125,22 +125,6 @@ pub struct Recipe {
 
 const NO_OR_YES: [bool; 2] = [false, true];
 
-/// A byte that chooses among `all`: the place of the value there.
-fn choice<T: Copy + PartialEq>(
-    walk: &mut impl Fields,
-    value: &mut T,
-    all: &[T],
-    name: &'static str,
-    expected: &'static str,
-) -> Result<(), FormatErrorKind> {
-    let place = all.iter().position(|other| other == value);
-    let mut byte = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX);
-    walk.u8(&mut byte)?;
-    let found = FormatErrorKind::Field { name, found: byte.into(), expected };
-    *value = all.get(usize::from(byte)).copied().ok_or(found)?;
-    Ok(())
-}
-
 impl Record<LEN> for Recipe {
     fn fields(&mut self, walk: &mut impl Fields) -> Result<(), FormatErrorKind> {
         walk.u32(&mut self.vocab_size)?;
@@ -153,19 +137,35 @@ impl Record<LEN> for Recipe {
         walk.u32(&mut self.context)?;
         walk.u32(&mut self.rotary_dims)?;
         walk.f32(&mut self.norm_epsilon)?;
-        choice(walk, &mut self.tied_head, &NO_OR_YES, "tied_head", "0 or 1")?;
-        choice(walk, &mut self.norm, &Norm::ALL, "norm", "0 or 1")?;
-        choice(walk, &mut self.positions, &Positions::ALL, "positions", "0 or 1")?;
-        choice(walk, &mut self.activation, &Activation::ALL, "activation", "0 to 2")?;
-        choice(walk, &mut self.ungated, &NO_OR_YES, "ungated", "0 or 1")?;
-        choice(walk, &mut self.biases, &NO_OR_YES, "biases", "0 or 1")?;
-        choice(walk, &mut self.key_centers, &NO_OR_YES, "key_centers", "0 or 1")?;
+        walk.choice(&mut self.tied_head, &NO_OR_YES, "tied_head", "0 or 1")?;
+        walk.choice(&mut self.norm, &Norm::ALL, "norm", "0 or 1")?;
+        walk.choice(&mut self.positions, &Positions::ALL, "positions", "0 or 1")?;
+        walk.choice(&mut self.activation, &Activation::ALL, "activation", "0 to 2")?;
+        walk.choice(&mut self.ungated, &NO_OR_YES, "ungated", "0 or 1")?;
+        walk.choice(&mut self.biases, &NO_OR_YES, "biases", "0 or 1")?;
+        walk.choice(&mut self.key_centers, &NO_OR_YES, "key_centers", "0 or 1")?;
         walk.reserved::<17>()
     }
 }
 
 /// The most columns of a matrix: an exact integer dot product of int8 values fits 32 bits.
 const MAX_WIDTH: u32 = 1 << 17;
+
+/// What [`Recipe::check`] checks, in this order: a field, and what it must be.
+const BOUNDS: [(&str, &str); 12] = [
+    ("vocab_size", "1 to 4194304"),
+    ("hidden", "1 to 131072"),
+    ("layers", "1 to 4096"),
+    ("heads", "1 to 4096"),
+    ("kv_heads", "a divisor of heads"),
+    ("head_dim", "even, 2 to 4096"),
+    ("heads × head_dim", "1 to 131072"),
+    ("ffn", "1 to 131072"),
+    ("context", "1 to 16777216"),
+    ("rotary_dims", "even, 2 to head_dim"),
+    ("rotary_dims", "0 with learned positions"),
+    ("norm_epsilon (bits)", "a float from 0 to 1"),
+];
 
 impl Recipe {
     /// Width of all query heads together.
@@ -180,36 +180,34 @@ impl Recipe {
 
     /// Checks every field against its bounds, so that all sizes fit and all divisions work.
     pub fn check(&self) -> Result<(), FormatErrorKind> {
-        let field = |name, found: u32, ok: bool, expected| match ok {
-            true => Ok(()),
-            false => Err(FormatErrorKind::Field { name, found: found.into(), expected }),
-        };
         let within = |value: u32, most: u32| (1..=most).contains(&value);
-        field("vocab_size", self.vocab_size, within(self.vocab_size, 1 << 22), "1 to 4194304")?;
-        field("hidden", self.hidden, within(self.hidden, MAX_WIDTH), "1 to 131072")?;
-        field("layers", self.layers, within(self.layers, 4096), "1 to 4096")?;
-        field("heads", self.heads, within(self.heads, 4096), "1 to 4096")?;
+        let wide = |value: u32| (value, within(value, MAX_WIDTH));
         let divides = self.heads.checked_rem(self.kv_heads) == Some(0);
-        field("kv_heads", self.kv_heads, divides, "a divisor of heads")?;
-        let even = self.head_dim.is_multiple_of(2);
-        field("head_dim", self.head_dim, even && within(self.head_dim, 4096), "even, 2 to 4096")?;
-        field(
-            "heads × head_dim",
-            self.query_dim(),
-            within(self.query_dim(), MAX_WIDTH),
-            "1 to 131072",
-        )?;
-        field("ffn", self.ffn, within(self.ffn, MAX_WIDTH), "1 to 131072")?;
-        field("context", self.context, within(self.context, 1 << 24), "1 to 16777216")?;
-        let (rotary, expected) = match self.positions {
-            Positions::Rotary => {
-                let even = self.rotary_dims.is_multiple_of(2);
-                (even && within(self.rotary_dims, self.head_dim), "even, 2 to head_dim")
-            }
-            Positions::Learned => (self.rotary_dims == 0, "0 with learned positions"),
-        };
-        field("rotary_dims", self.rotary_dims, rotary, expected)?;
+        let even = |value: u32, most: u32| value.is_multiple_of(2) && within(value, most);
+        let rotary = self.positions == Positions::Rotary;
+        let turns = !rotary || even(self.rotary_dims, self.head_dim);
+        let still = rotary || self.rotary_dims == 0;
         let epsilon = (0.0..=1.0).contains(&self.norm_epsilon);
-        field("norm_epsilon (bits)", self.norm_epsilon.to_bits(), epsilon, "a float from 0 to 1")
+        // Each field's value, and whether that is as it must be.
+        let fields = [
+            (self.vocab_size, within(self.vocab_size, 1 << 22)),
+            wide(self.hidden),
+            (self.layers, within(self.layers, 4096)),
+            (self.heads, within(self.heads, 4096)),
+            (self.kv_heads, divides),
+            (self.head_dim, even(self.head_dim, 4096)),
+            wide(self.query_dim()),
+            wide(self.ffn),
+            (self.context, within(self.context, 1 << 24)),
+            (self.rotary_dims, turns),
+            (self.rotary_dims, still),
+            (self.norm_epsilon.to_bits(), epsilon),
+        ];
+        match BOUNDS.iter().zip(fields).find(|(_, (_, ok))| !ok) {
+            None => Ok(()),
+            Some((&(name, expected), (found, _))) => {
+                Err(FormatErrorKind::Field { name, found: found.into(), expected })
+            }
+        }
     }
 }

@@ -43,6 +43,7 @@ pub struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     /// Cuts a section into its parts. `offset` is where it lies in the file; `vocab_size` the model's.
+    #[inline(never)]
     pub fn parse(section: &'a [u8], offset: u64, vocab_size: u32) -> Result<Self, FormatError> {
         let raw = section.first_chunk().ok_or(FormatErrorKind::Truncated.at(offset))?;
         let header: Header = wire::decode(raw, offset)?;

@@ -7,6 +7,9 @@ use crate::error::{FormatError, FormatErrorKind};
 
 /// A walker over the fields of a [`Record`]: it fills them from bytes, or writes them to bytes.
 pub trait Fields {
+    /// Whether what fields held before counts for nothing.
+    const READS: bool;
+
     /// The next `N` bytes.
     fn bytes<const N: usize>(&mut self, value: &mut [u8; N]) -> Result<(), FormatErrorKind>;
 
@@ -50,6 +53,24 @@ pub trait Fields {
         Ok(())
     }
 
+    /// A value among `choices`, stored as its place there: a byte.
+    fn choice<T: Copy + PartialEq>(
+        &mut self,
+        value: &mut T,
+        choices: &[T],
+        name: &'static str,
+        expected: &'static str,
+    ) -> Result<(), FormatErrorKind> {
+        let written = if Self::READS { &[] } else { choices };
+        let place = written.iter().position(|choice| choice == value);
+        let mut place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX);
+        self.u8(&mut place)?;
+        let found = place.into();
+        let chosen = choices.get(usize::from(place)).copied();
+        *value = chosen.ok_or(FormatErrorKind::Field { name, found, expected })?;
+        Ok(())
+    }
+
     /// `N` bytes kept for later versions: written as zero, and refused unless zero.
     fn reserved<const N: usize>(&mut self) -> Result<(), FormatErrorKind> {
         let mut raw = [0; N];
@@ -70,10 +91,13 @@ pub trait Record<const LEN: usize>: Default + Copy {
 struct Reader<'a>(&'a [u8]);
 
 impl Fields for Reader<'_> {
+    const READS: bool = true;
+
     fn bytes<const N: usize>(&mut self, value: &mut [u8; N]) -> Result<(), FormatErrorKind> {
-        let (head, rest) = self.0.split_first_chunk().ok_or(FormatErrorKind::Truncated)?;
-        *value = *head;
-        self.0 = rest;
+        // Never short: a record's fields are as long as its bytes, or it could not be written.
+        if let Some((head, rest)) = self.0.split_first_chunk() {
+            (*value, self.0) = (*head, rest);
+        }
         Ok(())
     }
 }
@@ -81,6 +105,8 @@ impl Fields for Reader<'_> {
 struct Writer<'a>(&'a mut [u8]);
 
 impl Fields for Writer<'_> {
+    const READS: bool = false;
+
     fn bytes<const N: usize>(&mut self, value: &mut [u8; N]) -> Result<(), FormatErrorKind> {
         let (head, rest) = core::mem::take(&mut self.0)
             .split_first_chunk_mut()

@@ -5,11 +5,11 @@
 //! the width of a vector cannot change a bit.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::Sums;
-use crate::format::encoding::{BAND_ROWS, BLOCK};
+use super::{Sums, sqrt};
+use crate::format::encoding::{BAND_ROWS, BLOCK, Float};
 use crate::format::recipe::Activation;
 use crate::math::{
-    self, LANES, exp2_fixed, exp2_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sqrt, sum_lanes,
+    self, LANES, exp2_fixed, exp2_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sum_lanes,
 };
 
 /// Little-endian floats of the file.
@@ -35,7 +35,7 @@ pub struct Elementwise {
     /// `out = f(gate) · up`, or `out = f(up)` without a gate.
     pub activate: Activate,
     /// `x = 2^(x - m)`, m the largest of x and `max`, see [`math::exp2_of_negative`]; returns m and the
-    /// sum, by lanes.
+    /// sum, by lanes. For KV caches in floats: without the feature `full` it does nothing.
     pub exp_sum: fn(x: &mut [Sums<f32>], max: f32) -> (f32, f32),
     /// A chunk of attention through a softmax, in integers: makes scores of [`Scores`], and weights of them, each
     /// a power of two ([`math::exp2_fixed`]) of the distance to the largest score. The weights, times the upper
@@ -123,7 +123,8 @@ impl Elementwise {
 pub(super) const TINY: f32 = 1e-30;
 
 /// See [`Elementwise::quantize`].
-#[inline(always)]
+#[cfg_attr(acorn_mcu, inline(never))]
+#[cfg_attr(not(acorn_mcu), inline(always))]
 pub(super) fn quantize(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32 {
     let largest = max_abs(x);
     if !(TINY..f32::INFINITY).contains(&largest) {
@@ -145,7 +146,8 @@ pub(super) fn quantize(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32 {
 }
 
 /// See [`Elementwise::quantize_wide`].
-#[inline(always)]
+#[cfg_attr(acorn_mcu, inline(never))]
+#[cfg_attr(not(acorn_mcu), inline(always))]
 pub(super) fn quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32 {
     let largest = max_abs(x);
     if !(TINY..f32::INFINITY).contains(&largest) {
@@ -186,7 +188,8 @@ pub(super) fn layer_norm(
 }
 
 /// See [`Elementwise::activate`].
-#[inline(always)]
+#[cfg_attr(acorn_mcu, inline(never))]
+#[cfg_attr(not(acorn_mcu), inline(always))]
 pub(super) fn activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32]) {
     match f {
         Activation::Silu => activate_by(silu, gate, up, out),
@@ -210,6 +213,9 @@ fn activate_by(f: impl Fn(f32) -> f32, gate: Option<&[f32]>, up: &[f32], out: &m
 /// See [`Elementwise::exp_sum`].
 #[inline(always)]
 pub(super) fn exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32) {
+    if Float::THERE.is_none() {
+        return (max, 0.0);
+    }
     let larger = |max: f32, x: f32| if x > max { x } else { max };
     let mut lanes = [max; LANES];
     for x in &*x {
@@ -229,7 +235,8 @@ pub(super) fn exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32) {
 }
 
 /// See [`Elementwise::softmax`].
-#[inline(always)]
+#[cfg_attr(acorn_mcu, inline(never))]
+#[cfg_attr(not(acorn_mcu), inline(always))]
 pub(super) fn softmax(
     scores: Scores<'_>,
     scales: &[Sums<u16>],

@@ -124,7 +124,7 @@ pub type DotQ8Wide = fn(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut 
 pub struct Kernel {
     /// Its name, for people and for choosing it.
     pub name: &'static str,
-    /// For f32 bands.
+    /// For f32 bands, which a build without the feature `full` has none of.
     pub f32: DotF32,
     /// For q8 bands.
     pub q8: DotQ8,
@@ -140,12 +140,31 @@ pub struct Kernel {
     pub elementwise: Elementwise,
 }
 
+/// All whole rows of `len` numbers. (What [`slice::chunks_exact`] gives, without its division, in which
+/// small builds cannot see that it never is by 0.)
+pub(crate) fn rows<T>(all: &[T], len: usize) -> impl Iterator<Item = &[T]> {
+    let (mut rest, len) = (all, len.max(1));
+    core::iter::from_fn(move || {
+        let (row, behind) = rest.split_at_checked(len)?;
+        rest = behind;
+        Some(row)
+    })
+}
+
 /// Fills `out` for as many blocks of `values`, if a kernel of this build wants that.
 pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
     #[cfg(acorn_dsp)]
     arm::widen(values, block_sums, out);
     #[cfg(not(acorn_dsp))]
     let _ = (values, block_sums, out);
+}
+
+/// √x, correctly rounded, by an instruction where [`crate::math::sqrt`] has none.
+pub fn sqrt(x: f32) -> f32 {
+    #[cfg(acorn_fpu)]
+    return arm::sqrt(x);
+    #[cfg(not(acorn_fpu))]
+    crate::math::sqrt(x)
 }
 
 /// The kernels that this machine can run, the best one first. The last is [`scalar`].

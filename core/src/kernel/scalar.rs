@@ -8,8 +8,8 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::elementwise::Elementwise;
-use super::{Group, Ints, Kernel, Sums, Wide, gemv};
-use crate::format::encoding::{BAND_ROWS, BLOCK, q4};
+use super::{Group, Ints, Kernel, Sums, Wide, gemv, rows};
+use crate::format::encoding::{BAND_ROWS, BLOCK, Float, q4};
 
 /// The scalar kernel.
 pub static KERNEL: Kernel = Kernel {
@@ -24,15 +24,21 @@ pub static KERNEL: Kernel = Kernel {
 };
 
 fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
-    for (x, sums) in x.chunks_exact(columns.len().max(1)).zip(sums) {
+    if Float::THERE.is_none() {
+        return;
+    }
+    for (x, sums) in rows(x, columns.len()).zip(sums) {
         let mut partial = [[0.0; BAND_ROWS]; 4];
-        for (columns, x) in columns.chunks(4).zip(x.chunks(4)) {
+        let mut add = |columns: &[Group], x: &[f32]| {
             for ((sums, column), x) in partial.iter_mut().zip(columns).zip(x) {
                 for (sum, raw) in sums.iter_mut().zip(column.as_chunks::<4>().0) {
                     *sum += f32::from_le_bytes(*raw) * x;
                 }
             }
-        }
+        };
+        let ((quads, rest), (x_quads, x_rest)) = (columns.as_chunks::<4>(), x.as_chunks::<4>());
+        quads.iter().zip(x_quads).for_each(|(columns, x)| add(columns, x));
+        add(rest, x_rest);
         let [a, b, c, d] = partial;
         for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
             *sum = (a + b) + (c + d);
@@ -40,8 +46,9 @@ fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
     }
 }
 
+#[cfg_attr(acorn_mcu, inline(never))]
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    for (x, sums) in x.values.chunks_exact(x.cols.max(1)).zip(sums) {
+    for (x, sums) in rows(x.values, x.cols).zip(sums) {
         *sums = [0; BAND_ROWS];
         for (group, x) in groups.iter().zip(x.as_chunks::<4>().0) {
             for (sum, w) in sums.iter_mut().zip(group.as_chunks::<4>().0) {
@@ -53,10 +60,10 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     }
 }
 
+#[cfg_attr(acorn_mcu, inline(never))]
 fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    let cols = (weights.per_band * 4).max(1);
     for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens.max(1))) {
-        for (x, sums) in x.chunks_exact(cols).zip(sums) {
+        for (x, sums) in rows(x, weights.per_band * 4).zip(sums) {
             *sums = [0; BAND_ROWS];
             for (group, x) in groups.iter().zip(x.as_chunks::<4>().0) {
                 for (sum, w) in sums.iter_mut().zip(group.as_chunks::<4>().0) {
@@ -69,9 +76,10 @@ fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) 
     }
 }
 
+#[cfg_attr(acorn_mcu, inline(never))]
 fn q4(groups: &[Group], pairs: &[q4::Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     let cols = x.cols.max(BLOCK);
-    let tokens = x.values.chunks_exact(cols).zip(x.block_sums.chunks_exact(cols / BLOCK));
+    let tokens = rows(x.values, cols).zip(rows(x.block_sums, cols / BLOCK));
     for ((x, block_sums), sums) in tokens.zip(sums) {
         *sums = [0; BAND_ROWS];
         let blocks = groups.as_chunks::<4>().0.iter().zip(x.as_chunks::<BLOCK>().0);

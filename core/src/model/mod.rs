@@ -17,7 +17,7 @@ pub use verify::Verifier;
 
 use crate::error::{FormatError, FormatErrorKind, OpenError};
 use crate::format::directory::{Kind, Resident, Section, Sections};
-use crate::format::encoding::Encoding;
+use crate::format::encoding::{Encoding, Float};
 use crate::format::header::Header;
 use crate::format::recipe::{self, Recipe};
 use crate::format::tensor_table::{self, Role};
@@ -85,6 +85,7 @@ impl<'a> Model<'a> {
     }
 
     /// Checks what the sections hold; padding between tensors, where these are in memory.
+    #[inline(never)]
     fn structure(sections: Sections<'a>) -> Result<Self, FormatError> {
         let recipe = parse_recipe(sections.required(Kind::Recipe)?)?;
         let weights = sections.required(Kind::Weights)?;
@@ -151,6 +152,14 @@ impl<'a> Model<'a> {
     /// Whether its matrices are in memory, to be read in place.
     pub fn is_in_place(&self) -> bool {
         matches!(self.weights, Weights::InPlace(_))
+    }
+
+    /// Whether its matrices, if they are in memory, lie at multiples of `alignment`, which divides the file's.
+    pub(crate) fn is_at_multiple_of(&self, alignment: usize) -> bool {
+        match self.weights {
+            Weights::InPlace(weights) => weights.as_ptr().addr().is_multiple_of(alignment),
+            Weights::Elsewhere { .. } => true,
+        }
     }
 
     /// The architecture.
@@ -275,6 +284,7 @@ fn part(bytes: &[u8], offset: u64, len: u64) -> Option<&[u8]> {
     bytes.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?)
 }
 
+#[inline(never)]
 fn parse_recipe(section: Section<'_>) -> Result<Recipe, FormatError> {
     let found = section.len;
     let raw: &[u8; recipe::LEN] = section.bytes.try_into().map_err(|_| {
@@ -287,6 +297,7 @@ fn parse_recipe(section: Section<'_>) -> Result<Recipe, FormatError> {
 }
 
 /// The tensor table's entries, each checked against the recipe; and whether any is quantized.
+#[inline(never)]
 fn parse_tensors<'a>(
     recipe: &Recipe,
     table: Section<'a>,
@@ -340,6 +351,9 @@ fn parse_tensors<'a>(
                 weights.offset,
                 end,
             )?;
+        }
+        if encoding == Encoding::F32 && Float::THERE.is_none() {
+            return Err(FormatErrorKind::NoFloat { role, layer }.at(place));
         }
         quantized |= matches!(encoding, Encoding::Q8 | Encoding::Q4);
         end = size::sum(&[offset, found.len]).ok_or(FormatErrorKind::Truncated.at(place))?;

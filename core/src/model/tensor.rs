@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::Tensor;
-use crate::format::encoding::{self, BAND_ROWS, Band, Bands, Encoding};
+use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 
 /// A matrix [rows, cols] in bands.
 #[derive(Clone, Copy, Debug)]
@@ -21,12 +21,16 @@ pub struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     pub(super) fn new(tensor: &Tensor<'a>) -> Self {
-        let size = |size: u64| usize::try_from(size).unwrap_or(0);
+        let size = |size: u32| usize::try_from(size).unwrap_or(0);
+        let rows = size(tensor.rows);
+        // What `Encoding::band_len` says of its columns, as the model's structure is valid; found faster.
+        let len = usize::try_from(tensor.len).ok().filter(|_| tensor.encoding.is_matrix());
+        let band_len = len.and_then(|len| len.checked_div(rows.div_ceil(BAND_ROWS)));
         Self {
             encoding: tensor.encoding,
-            rows: size(tensor.rows.into()),
-            padded_cols: size(encoding::padded_cols(tensor.cols).unwrap_or(0)),
-            band_len: size(tensor.encoding.band_len(tensor.cols).unwrap_or(0)),
+            rows,
+            padded_cols: size(tensor.cols).checked_next_multiple_of(BLOCK).unwrap_or(0),
+            band_len: band_len.unwrap_or(0),
             offset: tensor.offset,
             first: 0,
             bytes: tensor.bytes,

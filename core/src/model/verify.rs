@@ -64,6 +64,7 @@ impl<'a> Verifier<'a> {
         self.advance(&mut Reader(Some((source, buffer))), budget)
     }
 
+    #[inline(never)]
     fn advance(&mut self, reader: &mut Reader<'_>, budget: usize) -> Result<usize, OpenError> {
         let budget = budget.max(1);
         if let Some(section) = self.model.sections().nth(self.section) {
@@ -104,6 +105,7 @@ impl<'a> Verifier<'a> {
         self.step_tensor(reader, budget)
     }
 
+    #[inline(never)]
     fn step_tensor(&mut self, reader: &mut Reader<'_>, budget: usize) -> Result<usize, OpenError> {
         let Some(tensor) = self.model.tensor_at(self.tensor) else { return Ok(0) };
         let offset = self.model.weights_offset;

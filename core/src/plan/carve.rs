@@ -17,9 +17,9 @@ pub const ALIGNMENT: usize = 64;
 /// Numbers that any bytes are a valid value of.
 ///
 /// # Safety
-/// Every bit pattern must be valid, there must be no padding, and the alignment must divide
+/// Every bit pattern must be valid, zeros stand for 0, there must be no padding, and the alignment must divide
 /// [`ALIGNMENT`].
-pub(crate) unsafe trait Plain: Copy + Default + 'static {}
+pub(crate) unsafe trait Plain: Copy + 'static {}
 // SAFETY: integers and floats have no padding and no invalid bit pattern; alignments are 1 to 4.
 unsafe impl Plain for i8 {}
 // SAFETY: as above, with alignment 1.
@@ -38,15 +38,12 @@ unsafe impl Plain for Sums<u16> {}
 unsafe impl Plain for u32 {}
 // SAFETY: as above.
 unsafe impl Plain for f32 {}
-
-/// One walk over all buffers of an engine, used twice: to count their bytes, and to cut them from
-/// the arena. So the plan and the engine cannot disagree.
-pub(crate) trait Carver {
-    /// What stands for a buffer of `T`.
-    type Slice<T: Plain>;
-    /// The next buffer: `len` numbers, counted under `part`. `None` where it does not fit.
-    fn slice<T: Plain>(&mut self, part: Part, len: Option<usize>) -> Option<Self::Slice<T>>;
-}
+// SAFETY: as above.
+unsafe impl Plain for Sums<f32> {}
+// SAFETY: as above.
+unsafe impl Plain for Sums<i32> {}
+// SAFETY: as above.
+unsafe impl Plain for Sums<i16> {}
 
 /// What a buffer is for: the lines of the plan's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,34 +74,6 @@ impl Part {
             Self::Logits => "logits",
             Self::Window => "window",
         }
-    }
-}
-
-/// Counts bytes, part by part.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counter {
-    pub(crate) parts: [usize; Part::ALL.len()],
-}
-
-impl Counter {
-    pub(crate) fn total(&self) -> Option<usize> {
-        self.parts.iter().try_fold(0usize, |sum, &part| sum.checked_add(part))
-    }
-}
-
-/// Bytes of `len` numbers, rounded up to [`ALIGNMENT`].
-fn bytes_of<T: Plain>(len: Option<usize>) -> Option<usize> {
-    len?.checked_mul(size_of::<T>())?.checked_next_multiple_of(ALIGNMENT)
-}
-
-impl Carver for Counter {
-    type Slice<T: Plain> = ();
-
-    fn slice<T: Plain>(&mut self, part: Part, len: Option<usize>) -> Option<()> {
-        let bytes = bytes_of::<T>(len)?;
-        let (_, sum) = Part::ALL.iter().zip(&mut self.parts).find(|(other, _)| **other == part)?;
-        *sum = sum.checked_add(bytes)?;
-        Some(())
     }
 }
 
@@ -141,33 +110,58 @@ impl<const BYTES: usize> core::ops::DerefMut for Arena<BYTES> {
     }
 }
 
-/// Cuts typed slices from the front of an aligned buffer.
-pub(crate) struct Cutter<'a> {
-    rest: &'a mut [u8],
+/// One walk over all buffers of an engine, made twice: to count their bytes, and to cut them from the
+/// arena. So the plan and the engine cannot disagree.
+pub(crate) struct Carver<'a> {
+    /// Bytes counted so far, part by part.
+    pub(crate) parts: [usize; Part::ALL.len()],
+    /// What is left of the arena; `None` where bytes are only counted.
+    rest: Option<&'a mut [u8]>,
 }
 
-impl<'a> Cutter<'a> {
-    /// `None` where `bytes` is not aligned.
-    pub(crate) fn new(bytes: &'a mut [u8]) -> Option<Self> {
-        let aligned = bytes.as_ptr().align_offset(ALIGNMENT) == 0;
-        aligned.then_some(Self { rest: bytes })
+impl<'a> Carver<'a> {
+    /// Counts, and gives empty buffers.
+    pub(crate) const fn counter() -> Self {
+        Self { parts: [0; Part::ALL.len()], rest: None }
     }
-}
 
-impl<'a> Carver for Cutter<'a> {
-    type Slice<T: Plain> = &'a mut [T];
+    /// Cuts from the front of `bytes`; `None` where these are not aligned.
+    pub(crate) fn of(bytes: &'a mut [u8]) -> Option<Self> {
+        let aligned = bytes.as_ptr().align_offset(ALIGNMENT) == 0;
+        aligned.then_some(Self { rest: Some(bytes), ..Self::counter() })
+    }
 
-    fn slice<T: Plain>(&mut self, _part: Part, len: Option<usize>) -> Option<&'a mut [T]> {
-        let bytes = bytes_of::<T>(len)?;
-        let (head, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(bytes)?;
-        self.rest = rest;
+    /// Bytes counted so far.
+    pub(crate) fn total(&self) -> Option<usize> {
+        self.parts.iter().try_fold(0usize, |sum, &part| sum.checked_add(part))
+    }
+
+    /// The next buffer: `len` numbers, zeros, counted under `part`. `None` where it does not fit.
+    pub(crate) fn slice<T: Plain>(
+        &mut self,
+        part: Part,
+        len: Option<usize>,
+    ) -> Option<&'a mut [T]> {
+        let bytes = self.bytes(part, len?.checked_mul(size_of::<T>())?)?;
         // SAFETY: `T: Plain`, so any bytes are valid values, both ways.
-        let (before, slice, _) = unsafe { head.align_to_mut::<T>() };
-        // Heads start at multiples of `ALIGNMENT`, so nothing is cut off before the first number.
+        let (before, slice, _) = unsafe { bytes.align_to_mut::<T>() };
+        // Buffers start at multiples of `ALIGNMENT`, so nothing is cut off before the first number.
         debug_assert!(before.is_empty());
-        let slice = slice.get_mut(..len?)?;
-        slice.fill(T::default());
         Some(slice)
+    }
+
+    /// The next `len` bytes; what follows them up to a multiple of [`ALIGNMENT`] counts, too.
+    #[inline(never)]
+    fn bytes(&mut self, part: Part, len: usize) -> Option<&'a mut [u8]> {
+        let whole = len.checked_next_multiple_of(ALIGNMENT)?;
+        let (_, sum) = Part::ALL.iter().zip(&mut self.parts).find(|(other, _)| **other == part)?;
+        *sum = sum.checked_add(whole)?;
+        let Some(rest) = &mut self.rest else { return Some(&mut []) };
+        let (bytes, behind) = core::mem::take(rest).split_at_mut_checked(whole)?;
+        *rest = behind;
+        let bytes = bytes.get_mut(..len)?;
+        bytes.fill(0);
+        Some(bytes)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every size in memory: how many bytes an engine needs for model × context × batch, exactly,
 //! before anything is loaded.
 //!
-//! `Buffers::carve` lists the buffers once; a `Counter` walks the list to
-//! make the [`Plan`], a `Cutter` walks it to cut them out of the caller's buffer.
+//! `Buffers::carve` lists the buffers once; a `Carver` walks the list to count their bytes for the [`Plan`],
+//! and again to cut them out of the caller's buffer.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -14,18 +14,21 @@
 #[allow(clippy::arithmetic_side_effects)]
 mod carve;
 mod parts;
+mod scratch;
 mod window;
 
+use carve::Carver;
 pub use carve::{ALIGNMENT, Arena, Part};
-pub(crate) use carve::{Carver, Claim, Cutter, Items, Strips};
+pub(crate) use carve::{Claim, Items, Strips};
 pub(crate) use parts::{Parts, part};
+pub(crate) use scratch::CHUNK;
 
 use crate::error::{EngineError, PlanError};
 use crate::format::Recipe;
-use crate::format::encoding::{BLOCK, Group, padded_cols};
+use crate::format::encoding::{BLOCK, Float, Group, padded_cols};
 use crate::kernel::{Sums, Widened};
 use crate::model::Model;
-use carve::Counter;
+use scratch::Scratches;
 use window::Window;
 
 /// How keys and values are stored.
@@ -101,9 +104,10 @@ impl Plan {
     /// # Errors
     /// [`PlanError`] if a limit is 0 or beyond the model, the window takes no band, or the bytes do not fit
     /// this machine's addresses.
+    #[inline(never)]
     pub fn new(model: &Model<'_>, limits: &Limits) -> Result<Self, PlanError> {
         let shape = Shape::new(model, limits)?;
-        let mut counter = Counter::default();
+        let mut counter = Carver::counter();
         Buffers::carve(&mut counter, &shape).ok_or(PlanError::TooLarge)?;
         let total = counter.total().ok_or(PlanError::TooLarge)?;
         Ok(Self { shape, parts: counter.parts, total })
@@ -154,7 +158,7 @@ impl Plan {
         &self,
         model: &Model<'_>,
         arena: &'a mut [u8],
-    ) -> Result<(Shape, Buffers<Cutter<'a>>), EngineError> {
+    ) -> Result<(Shape, Buffers<'a>), EngineError> {
         let same =
             self.shape.recipe == *model.recipe() && self.shape.quantized == model.is_quantized();
         if !same || !self.shape.window.fits(model) {
@@ -165,7 +169,7 @@ impl Plan {
             return Err(EngineError::ArenaTooSmall { need, have });
         }
         let mut arena =
-            Cutter::new(arena).ok_or(EngineError::ArenaMisaligned { need: ALIGNMENT })?;
+            Carver::of(arena).ok_or(EngineError::ArenaMisaligned { need: ALIGNMENT })?;
         let buffers = Buffers::carve(&mut arena, &self.shape);
         Ok((self.shape, buffers.ok_or(EngineError::ArenaTooSmall { need, have })?))
     }
@@ -208,13 +212,17 @@ impl Shape {
             }
         }
         let quantized = model.is_quantized();
+        let kv = limits.kv.unwrap_or(if quantized { KvKind::Int8 } else { KvKind::F32 });
+        if kv != KvKind::Int8 && Float::THERE.is_none() {
+            return Err(PlanError::NoFloat { kv: kv.name() });
+        }
         let size = |value: u32| usize::try_from(value).map_err(|_| PlanError::TooLarge);
         let widest = recipe.hidden.max(recipe.query_dim()).max(recipe.ffn);
         let width = padded_cols(widest).and_then(|width| usize::try_from(width).ok());
         Ok(Self {
             recipe,
             quantized,
-            kv: limits.kv.unwrap_or(if quantized { KvKind::Int8 } else { KvKind::F32 }),
+            kv,
             logits: limits.logits,
             context: size(limits.context)?,
             batch: size(limits.batch.min(limits.context))?,
@@ -269,36 +277,40 @@ fn product(factors: &[usize]) -> Option<usize> {
 }
 
 /// Keys and values of all positions: per layer and head all positions, contiguous.
-pub(crate) enum KvBuffers<C: Carver> {
+pub(crate) enum KvBuffers<'a> {
     /// [layers, kv_heads, context, head_dim] each.
     F32 {
         /// Keys.
-        keys: C::Slice<f32>,
+        keys: &'a mut [f32],
         /// Values.
-        values: C::Slice<f32>,
+        values: &'a mut [f32],
+        /// That there is code for it.
+        float: Float,
     },
     /// The same in IEEE half precision.
     F16 {
         /// Keys.
-        keys: C::Slice<u16>,
+        keys: &'a mut [u16],
         /// Values.
-        values: C::Slice<u16>,
+        values: &'a mut [u16],
+        /// That there is code for it.
+        float: Float,
     },
     /// The same in int8, and scales [layers, kv_heads, position_bands, 8] (the high half of an f32).
     Int8 {
         /// Keys [layers, kv_heads, position_bands, key_groups].
-        keys: C::Slice<Group>,
+        keys: &'a mut [Group],
         /// Values [layers, kv_heads, dimension_bands, value_groups].
-        values: C::Slice<Group>,
+        values: &'a mut [Group],
         /// Scale per key.
-        key_scales: C::Slice<Sums<u16>>,
+        key_scales: &'a mut [Sums<u16>],
         /// Scale per value.
-        value_scales: C::Slice<Sums<u16>>,
+        value_scales: &'a mut [Sums<u16>],
     },
 }
 
-impl<C: Carver> KvBuffers<C> {
-    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+impl<'a> KvBuffers<'a> {
+    fn carve(carver: &mut Carver<'a>, shape: &Shape) -> Option<Self> {
         let part = Part::KvCache;
         let vectors = product(&[shape.layers, shape.kv_heads, shape.context]);
         let numbers = product(&[vectors?, shape.head_dim]);
@@ -308,10 +320,12 @@ impl<C: Carver> KvBuffers<C> {
         let scales = product(&[heads, shape.position_bands()]);
         Some(match shape.kv {
             KvKind::F32 => Self::F32 {
+                float: Float::THERE?,
                 keys: carver.slice(part, numbers)?,
                 values: carver.slice(part, numbers)?,
             },
             KvKind::F16 => Self::F16 {
+                float: Float::THERE?,
                 keys: carver.slice(part, numbers)?,
                 values: carver.slice(part, numbers)?,
             },
@@ -326,20 +340,20 @@ impl<C: Carver> KvBuffers<C> {
 }
 
 /// The input of the next matrix, and the same as int8: [batch, its padded columns] each.
-pub(crate) struct Inputs<C: Carver> {
-    pub(crate) floats: C::Slice<f32>,
-    pub(crate) quants: C::Slice<i8>,
+pub(crate) struct Inputs<'a> {
+    pub(crate) floats: &'a mut [f32],
+    pub(crate) quants: &'a mut [i8],
     /// Per token.
-    pub(crate) scales: C::Slice<f32>,
+    pub(crate) scales: &'a mut [f32],
     /// Sums of `quants` over blocks of 32 columns.
-    pub(crate) block_sums: C::Slice<i16>,
+    pub(crate) block_sums: &'a mut [i16],
     /// `quants` again, for the kernels of some microcontrollers. Planned on every machine, so that a plan
     /// made on one is right for another.
-    pub(crate) widened: C::Slice<Widened>,
+    pub(crate) widened: &'a mut [Widened],
 }
 
-impl<C: Carver> Inputs<C> {
-    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+impl<'a> Inputs<'a> {
+    fn carve(carver: &mut Carver<'a>, shape: &Shape) -> Option<Self> {
         let &Shape { batch, width, .. } = shape;
         // Floats need no int8.
         let int8 = usize::from(shape.quantized);
@@ -378,7 +392,7 @@ pub(crate) struct InputRows<'a> {
     widened: Parts<'a, Widened>,
 }
 
-impl Inputs<Cutter<'_>> {
+impl Inputs<'_> {
     /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`].
     pub(crate) fn rows(&mut self, cols: usize) -> InputRows<'_> {
         let blocks = cols.checked_div(BLOCK).unwrap_or(0);
@@ -411,15 +425,15 @@ impl<'a> Iterator for InputRows<'a> {
 }
 
 /// The queries for an int8 cache, in 16 bits.
-pub(crate) struct Queries<C: Carver> {
+pub(crate) struct Queries<'a> {
     /// Of wide_dim each, [strips of heads, batch, heads of a strip].
-    pub(crate) wide: C::Slice<i16>,
+    pub(crate) wide: &'a mut [i16],
     /// What they are multiplied with, a number each.
-    pub(crate) scales: C::Slice<f32>,
+    pub(crate) scales: &'a mut [f32],
 }
 
-impl<C: Carver> Queries<C> {
-    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+impl<'a> Queries<'a> {
+    fn carve(carver: &mut Carver<'a>, shape: &Shape) -> Option<Self> {
         let heads = usize::from(shape.kv == KvKind::Int8).checked_mul(shape.heads);
         let heads = product(&[heads?, shape.batch]);
         let part = Part::Activations;
@@ -431,28 +445,29 @@ impl<C: Carver> Queries<C> {
 }
 
 /// All buffers of an engine.
-pub(crate) struct Buffers<C: Carver> {
-    pub(crate) cache: KvBuffers<C>,
+pub(crate) struct Buffers<'a> {
+    pub(crate) cache: KvBuffers<'a>,
     /// Tokens under way [batch].
-    pub(crate) tokens: C::Slice<u32>,
+    pub(crate) tokens: &'a mut [u32],
     /// Residual stream [batch, hidden].
-    pub(crate) residual: C::Slice<f32>,
+    pub(crate) residual: &'a mut [f32],
     /// What goes into the next matrix.
-    pub(crate) input: Inputs<C>,
+    pub(crate) input: Inputs<'a>,
     /// What comes out of matrices: query, key and value, or gate (where there is one) and up.
-    pub(crate) output: C::Slice<f32>,
-    pub(crate) queries: Queries<C>,
+    pub(crate) output: &'a mut [f32],
+    pub(crate) queries: Queries<'a>,
+    pub(crate) scratches: Scratches<'a>,
     /// Cosines, then sines, of each token under way [batch, rotary_dims].
-    pub(crate) rotary: C::Slice<f32>,
+    pub(crate) rotary: &'a mut [f32],
     /// Logits [1 or batch, vocab_size].
-    pub(crate) logits: C::Slice<f32>,
+    pub(crate) logits: &'a mut [f32],
     /// Of weights that are not in memory.
-    pub(crate) window: [C::Slice<u8>; 2],
+    pub(crate) window: [&'a mut [u8]; 2],
 }
 
-impl<C: Carver> Buffers<C> {
+impl<'a> Buffers<'a> {
     /// The one list of buffers.
-    fn carve(carver: &mut C, shape: &Shape) -> Option<Self> {
+    fn carve(carver: &mut Carver<'a>, shape: &Shape) -> Option<Self> {
         let &Shape { batch, hidden, .. } = shape;
         let attention = shape.kv_dim.checked_mul(2)?.checked_add(shape.query_dim)?;
         let middle = if shape.recipe.ungated { 1 } else { 2 };
@@ -467,6 +482,7 @@ impl<C: Carver> Buffers<C> {
             input: Inputs::carve(carver, shape)?,
             output: carver.slice(part, product(&[batch, output]))?,
             queries: Queries::carve(carver, shape)?,
+            scratches: Scratches::carve(carver, shape)?,
             rotary: carver.slice(Part::Rotary, product(&[batch, shape.rotary_dims]))?,
             logits: carver.slice(Part::Logits, product(&[logit_rows, shape.vocab_size]))?,
             window: [

@@ -7,6 +7,7 @@ use super::{EncodeError, EncodeOptions};
 use crate::format::tokenizer::{NONE, Prefix, Symbols, Tables};
 
 /// [`super::Tokenizer::encode`].
+#[inline(never)]
 pub(super) fn encode(
     tables: &Tables<'_>,
     text: &str,

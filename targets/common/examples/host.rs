@@ -6,16 +6,16 @@
 use std::error::Error;
 use std::thread;
 
-use acorn_core::{Arena, Engine, Plan, kernel};
-use acorn_firmware::{ARENA_BYTES, LIMITS, TwoCores, boot, selftest};
+use acorn_core::{Arena, Engine, Limits, Plan, kernel};
+use acorn_firmware::{ARENA_BYTES, LIMITS, SECOND_CORE_BYTES, TwoCores, boot, selftest};
 
 static CORES: TwoCores = TwoCores::new(|| ());
 
 fn main() -> Result<(), Box<dyn Error>> {
     let model = boot(|slot, error| eprintln!("slot {}: {error}", slot.name))?;
     let tokenizer = model.tokenizer().ok_or(acorn_firmware::Error::NoTokenizer)?;
-    let plan = Plan::new(&model, &LIMITS)?;
-    let mut arena = Box::new(Arena::<ARENA_BYTES>::new());
+    let plan = Plan::new(&model, &Limits { workers: 2, ..LIMITS })?;
+    let mut arena = Box::new(Arena::<{ ARENA_BYTES + SECOND_CORE_BYTES }>::new());
     // It never ends: the program does.
     thread::spawn(|| CORES.help_for_good(thread::yield_now));
     for kernel in kernel::available() {

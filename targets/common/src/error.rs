@@ -3,7 +3,7 @@
 use core::fmt;
 
 use acorn_core::tokenizer::EncodeError;
-use acorn_core::{EngineError, FormatError, PlanError};
+use acorn_core::{EngineError, FormatError, OpenError, PlanError};
 
 /// Why a firmware has no answer.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,8 @@ use acorn_core::{EngineError, FormatError, PlanError};
 pub enum Error {
     /// The model in flash is damaged.
     Model(FormatError),
+    /// The model cannot be read from its memory, or is damaged there.
+    Open(OpenError),
     /// The model does not allow the limits.
     Plan(PlanError),
     /// The arena is too small, or the context full.
@@ -24,6 +26,8 @@ pub enum Error {
         /// The longest prompt, in bytes.
         most: usize,
     },
+    /// No file that can be opened is named.
+    NoFile,
     /// Bytes of the serial line were lost.
     Serial,
 }
@@ -32,6 +36,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(error) => write!(f, "model in flash: {error}"),
+            Self::Open(error) => write!(f, "model: {error}"),
             Self::Plan(error) => write!(f, "plan: {error}"),
             Self::Engine(error) => write!(f, "engine: {error}"),
             Self::Encode(error) => write!(f, "prompt: {error}"),
@@ -41,6 +46,9 @@ impl fmt::Display for Error {
             Self::Prompt { most } => {
                 write!(f, "prompt: expected at most {most} bytes of UTF-8")
             }
+            Self::NoFile => f.write_str(
+                "model: expected the path of an .acorn file as the first word of the command line",
+            ),
             Self::Serial => f.write_str(
                 "serial line: bytes were lost: send the prompt again (115200 baud, 8 bits, no parity)",
             ),
@@ -53,6 +61,12 @@ impl core::error::Error for Error {}
 impl From<FormatError> for Error {
     fn from(error: FormatError) -> Self {
         Self::Model(error)
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
     }
 }
 

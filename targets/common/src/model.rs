@@ -17,6 +17,9 @@ pub const LIMITS: Limits = Limits {
     window: None,
 };
 
+/// Bytes of the arena beyond [`ARENA_BYTES`] that a second core needs (`workers: 2`): what it works on attention with.
+pub const SECOND_CORE_BYTES: usize = 1280;
+
 /// A place for an `.acorn` file in flash, read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {

@@ -6,8 +6,8 @@
 use core::convert::Infallible;
 
 use acorn_board::{model, print, read_line, report};
-use acorn_core::{Arena, Engine, Plan};
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS, Line, TwoCores, answer};
+use acorn_core::{Arena, Engine, Limits, Plan};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS, Line, SECOND_CORE_BYTES, TwoCores, answer};
 use cortex_m::asm;
 use cortex_m_rt::entry;
 use embassy_rp::bind_interrupts;
@@ -19,7 +19,8 @@ use static_cell::ConstStaticCell;
 bind_interrupts!(struct Interrupts { UART0_IRQ => BufferedInterruptHandler<UART0>; });
 
 /// All the memory that the engine ever uses, of exactly the planned size.
-static ARENA: ConstStaticCell<Arena<ARENA_BYTES>> = ConstStaticCell::new(Arena::new());
+static ARENA: ConstStaticCell<Arena<ARENA_FOR_TWO>> = ConstStaticCell::new(Arena::new());
+const ARENA_FOR_TWO: usize = ARENA_BYTES + SECOND_CORE_BYTES;
 /// What arrives while the engine computes, and what is to be sent.
 static BUFFERS: ConstStaticCell<[[u8; 256]; 2]> = ConstStaticCell::new([[0; 256]; 2]);
 /// Where core 1 finds work; it sleeps when there is none.
@@ -40,9 +41,9 @@ fn main() -> ! {
 fn serve(port: &mut BufferedUart) -> Result<Infallible, Error> {
     let model = model()?; // the first slot in flash whose checksums are right
     let tokenizer = model.tokenizer().ok_or(Error::NoTokenizer)?;
-    let plan = Plan::new(&model, &LIMITS)?;
+    let plan = Plan::new(&model, &Limits { workers: 2, ..LIMITS })?;
     let mut engine = Engine::new(&model, &plan, ARENA.take())?.with_workers(&CORES);
-    defmt::info!("kernel {}, arena {} bytes", engine.kernel(), ARENA_BYTES);
+    defmt::info!("kernel {}, arena {} bytes", engine.kernel(), ARENA_FOR_TWO);
 
     let mut line = Line::new();
     loop {

@@ -2,6 +2,7 @@
 #![no_std]
 
 mod console;
+mod disk;
 #[cfg(target_arch = "arm")]
 #[path = "arm.rs"]
 mod machine;
@@ -12,6 +13,7 @@ mod machine;
 mod watchdog;
 
 pub use console::{Prompts, argument};
+pub use disk::Disk;
 pub use machine::instructions;
 pub use semihosting::{eprintln, print, println};
 #[cfg(feature = "m4")]

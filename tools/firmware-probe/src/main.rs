@@ -3,8 +3,9 @@
 #![no_std]
 #![no_main]
 
+mod linked;
+
 use core::hint::black_box;
-use core::panic::PanicInfo;
 
 use acorn_core::engine::Progress;
 use acorn_core::tokenizer::{Decoder, EncodeOptions, Slot};
@@ -98,18 +99,4 @@ fn streamed(source: &mut dyn Source, resident: &mut [u8], arena: &mut [u8]) -> O
     let plan = Plan::new(&model, &limits).ok()?;
     let mut engine = Engine::streaming(&model, &plan, arena, source).ok()?;
     Some(acorn_core::greedy(engine.decode(0).ok()?))
-}
-
-/// Linked only if something can panic: the check looks for this name.
-#[inline(never)]
-#[unsafe(no_mangle)]
-extern "C" fn probe_can_panic() -> ! {
-    loop {
-        black_box(());
-    }
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    probe_can_panic()
 }

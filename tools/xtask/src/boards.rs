@@ -69,11 +69,11 @@ impl Board {
         }
     }
 
-    /// The bytes of stack that a poll may take, where a bound is promised. (2 KiB is the aim on `m4`; the
-    /// scratch for 128 positions of attention is 1.3 KiB of it.)
-    pub(crate) fn stack_of_a_poll(self) -> Option<u64> {
+    /// The bytes of stack that a poll may take, where a bound is promised: with the board's own kernel.
+    pub(crate) fn stack_of_a_poll(self, build: Build<'_>) -> Option<u64> {
         match self {
-            Self::M4 => Some(2816),
+            _ if build.kernel != self.kernel() => None,
+            Self::M4 => Some(2048),
             Self::M55 => Some(4096),
             _ => None,
         }

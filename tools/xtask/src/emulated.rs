@@ -104,7 +104,7 @@ fn programs(board: Board, build: Build<'_>, toolchain: &Toolchain, model: &Path)
         code: map.code,
         ram: map.ram,
     };
-    if let Some(most) = board.stack_of_a_poll()
+    if let Some(most) = board.stack_of_a_poll(build)
         && measured.poll > most
     {
         let found = measured.poll;
@@ -114,7 +114,7 @@ fn programs(board: Board, build: Build<'_>, toolchain: &Toolchain, model: &Path)
 }
 
 /// The programs that show Acorn beside other things: they answer; a watchdog that is not fed bites; the
-/// heap is the application's alone.
+/// heap is the application's alone; a model on a disk gives the bits of one in flash.
 fn applications(board: Board, toolchain: &Toolchain, model: &Path) -> Result<()> {
     let build = board.build("release");
     let both = [Program::Embassy.features(), Program::Heap.features()].concat();
@@ -131,6 +131,9 @@ fn applications(board: Board, toolchain: &Toolchain, model: &Path) -> Result<()>
         return Err(format!("embassy, not feeding its watchdog: ended with {hung:?}"));
     }
     as_recorded(board, &folder, Program::Heap, "")?;
+    let disk = model.to_string_lossy();
+    let streamed = as_recorded(board, &folder, Program::Stream, &disk)?;
+    print!("{}", streamed.err);
     images::check(&folder.join(Program::Embassy.name()), false)?;
     images::check(&folder.join(Program::Heap.name()), true)
 }

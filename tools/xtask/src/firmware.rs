@@ -1,9 +1,9 @@
 //! The core linked for microcontrollers, and what the linker kept.
 //!
-//! `tools/firmware-probe` calls everything a firmware calls. Its linked program must contain no
-//! allocator, no way to panic, no recursion and no arithmetic in double precision; that is checked on
-//! the program itself, where no optimisation can hide anything any more. Nor may it grow: sizes are
-//! compared with those recorded in `firmware.txt`.
+//! `tools/firmware-probe` has a program that calls everything a firmware calls, and one that calls what a product
+//! does. Linked, they must contain no allocator, no way to panic, no recursion and no arithmetic in double
+//! precision; that is checked on the programs themselves, where no optimisation can hide anything any more. Nor may
+//! they grow: sizes are compared with those recorded in `firmware.txt`, and the product's with what is promised.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,16 +18,26 @@ use crate::toolchain::Toolchain;
 /// The probe's manifest, from the repository's root.
 pub(crate) const MANIFEST: &str = "tools/firmware-probe/Cargo.toml";
 
-/// Targets, and profiles of the probe's manifest: what is checked.
-const BUILDS: [(&str, &str); 5] = [
-    ("thumbv6m-none-eabi", "release"),
-    ("thumbv7em-none-eabihf", "release"),
-    ("thumbv7em-none-eabihf", "small"),
-    ("thumbv8m.main-none-eabihf", "release"),
-    ("riscv32imac-unknown-none-elf", "release"),
+/// The program that calls everything, and the one that calls what a product does, without the core's feature
+/// `full`.
+const EVERYTHING: &str = "firmware-probe";
+const PRODUCT: &str = "product";
+
+/// Targets, profiles of the probe's manifest, programs: what is checked.
+const BUILDS: [(&str, &str, &str); 7] = [
+    ("thumbv6m-none-eabi", "release", EVERYTHING),
+    ("thumbv7em-none-eabihf", "release", EVERYTHING),
+    ("thumbv7em-none-eabihf", "small", EVERYTHING),
+    ("thumbv7em-none-eabihf", "release", PRODUCT),
+    ("thumbv7em-none-eabihf", "small", PRODUCT),
+    ("thumbv8m.main-none-eabihf", "release", EVERYTHING),
+    ("riscv32imac-unknown-none-elf", "release", EVERYTHING),
 ];
 
-/// What is recorded: per line a target, a profile, and bytes of code and constants.
+/// The most bytes of code and constants of a product, built for size.
+const MOST: u64 = 48 * 1024;
+
+/// What is recorded: per line a target, a profile, a program, and bytes of code and constants.
 const RECORD: &str = "tools/xtask/firmware.txt";
 
 /// How much larger than recorded a program may be.
@@ -35,14 +45,15 @@ const MARGIN: f64 = 0.03;
 
 /// Builds the probe for every target, and checks each.
 pub(crate) fn check() -> Result<String> {
-    let toolchain = Toolchain::find(&BUILDS.map(|(target, _)| target))?;
+    let toolchain = Toolchain::find(&BUILDS.map(|(target, ..)| target))?;
     let record = fs::read_to_string(command::root().join(RECORD))
         .map_err(|error| format!("{RECORD}: {error}"))?;
     let mut report = Report::default();
-    for (target, profile) in BUILDS {
+    for build in BUILDS {
         // One target's failure should not hide what is to say of the others.
-        let result = build(&toolchain, target, profile)
-            .and_then(|program| report.add(target, profile, &program, &record));
+        let result =
+            link(&toolchain, build).and_then(|program| report.add(build, &program, &record));
+        let (target, ..) = build;
         if let Err(message) = result {
             report.findings.push(format!("{target}: {message}"));
         }
@@ -50,17 +61,20 @@ pub(crate) fn check() -> Result<String> {
     report.finish()
 }
 
-/// Builds the probe; returns where the program is.
-fn build(toolchain: &Toolchain, target: &str, profile: &str) -> Result<PathBuf> {
+/// Builds a program; returns where it is.
+fn link(toolchain: &Toolchain, build: (&str, &str, &str)) -> Result<PathBuf> {
+    let (target, profile, program) = build;
     let folder = command::target_dir().join("firmware");
-    let arguments = ["--profile", profile, "--manifest-path", MANIFEST];
+    let mut arguments = vec!["--profile", profile, "--manifest-path", MANIFEST, "--bin", program];
+    arguments.extend((program == PRODUCT).then_some("--no-default-features"));
     command::run(toolchain.cargo("build", target, "core", &folder, &arguments))?;
-    Ok(folder.join(target).join(profile).join("firmware-probe"))
+    Ok(folder.join(target).join(profile).join(program))
 }
 
 /// The recorded bytes of code and constants.
-fn recorded(record: &str, target: &str, profile: &str) -> Result<u64> {
-    let name = format!("{target} {profile} ");
+fn recorded(record: &str, build: (&str, &str, &str)) -> Result<u64> {
+    let (target, profile, program) = build;
+    let name = format!("{target} {profile} {program} ");
     let bytes = record.lines().find_map(|line| line.strip_prefix(&name)?.trim().parse().ok());
     bytes.ok_or_else(|| format!("{RECORD}: no line \"{name}BYTES\""))
 }
@@ -73,7 +87,8 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, target: &str, profile: &str, program: &Path, record: &str) -> Result<()> {
+    fn add(&mut self, build: (&str, &str, &str), program: &Path, record: &str) -> Result<()> {
+        let (target, profile, what) = build;
         let bytes = fs::read(program).map_err(|error| format!("{}: {error}", program.display()))?;
         let image = Image::read(&bytes)?;
         if !image.functions.values().flatten().any(|name| name == "probe") {
@@ -85,7 +100,7 @@ impl Report {
         let doubles = with_concern(&image, Concern::Double);
         let cycles = image.cycles();
         self.rows.push(format!(
-            "{target:28} {profile:8} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
+            "{target:28} {profile:8} {what:14} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
             image.code,
             image.constants,
             image.memory,
@@ -110,10 +125,15 @@ impl Report {
             let names: Vec<_> = cycle.iter().map(|address| name_at(&image, *address)).collect();
             self.findings.push(format!("{target}: recursion: {}", names.join(" → ")));
         }
-        let (found, expected) = (image.code + image.constants, recorded(record, target, profile)?);
+        let (found, expected) = (image.code + image.constants, recorded(record, build)?);
         if found as f64 > expected as f64 * (1.0 + MARGIN) {
             self.findings.push(format!(
-                "{target}, {profile}: size: {found} bytes of code and constants, recorded {expected} in {RECORD}"
+                "{target}, {profile}: size of {what}: {found} bytes of code and constants, recorded {expected} in {RECORD}"
+            ));
+        }
+        if (profile, what) == ("small", PRODUCT) && found > MOST {
+            self.findings.push(format!(
+                "{target}: a product takes {found} bytes of code and constants, of {MOST}"
             ));
         }
         Ok(())
@@ -121,9 +141,10 @@ impl Report {
 
     fn finish(self) -> Result<String> {
         println!(
-            "\n{:28} {:8} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
+            "\n{:28} {:8} {:14} {:>7} {:>9} {:>6} {:>9} {:>5} {:>6} {:>9} {:>4}",
             "bytes, symbols",
             "profile",
+            "program",
             "code",
             "constants",
             "static",

@@ -53,6 +53,8 @@ pub(crate) enum Program {
     Selftest,
     /// Counts instructions per token
     Bench,
+    /// The hash of `selftest`, the model read from a disk through a window
+    Stream,
     /// `generate` in an Embassy task with a watchdog (m4 only)
     Embassy,
     /// An application with a heap around the engine (m4 only)
@@ -65,6 +67,7 @@ impl Program {
             Self::Generate => "generate",
             Self::Selftest => "selftest",
             Self::Bench => "bench",
+            Self::Stream => "stream",
             Self::Embassy => "embassy",
             Self::Heap => "heap",
         }
@@ -75,7 +78,7 @@ impl Program {
         match self {
             Self::Embassy => &["--features", "embassy"],
             Self::Heap => &["--features", "heap"],
-            Self::Generate | Self::Selftest | Self::Bench => &[],
+            Self::Generate | Self::Selftest | Self::Bench | Self::Stream => &[],
         }
     }
 
@@ -111,7 +114,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.map {
         Map::read(&program)?.print();
     }
-    let words: Vec<_> = args.words.iter().map(String::as_str).collect();
+    let disk = model.to_string_lossy();
+    let words: Vec<_> = match args.program {
+        Program::Stream => vec![&*disk],
+        _ => args.words.iter().map(String::as_str).collect(),
+    };
     let mut emulator = board.emulator(&program, &words);
     emulator.stdin(Stdio::inherit());
     command::run(emulator)

@@ -7,6 +7,26 @@
 
 use super::{BAND_ROWS, size};
 
+/// That this build computes with weights, keys and values in floats: feature `full`. Without it there is no such
+/// value, and no code for what takes one.
+#[derive(Clone, Copy, Debug)]
+#[cfg(feature = "full")]
+#[non_exhaustive]
+pub struct Float;
+
+/// See above; here it is off.
+#[derive(Clone, Copy, Debug)]
+#[cfg(not(feature = "full"))]
+pub enum Float {}
+
+impl Float {
+    /// The proof, where there is one.
+    #[cfg(feature = "full")]
+    pub(crate) const THERE: Option<Self> = Some(Self);
+    #[cfg(not(feature = "full"))]
+    pub(crate) const THERE: Option<Self> = None;
+}
+
 /// Bytes of one column: 8 floats.
 const COLUMN: usize = 32;
 
@@ -20,11 +40,13 @@ pub fn band_len(cols: u64) -> Option<u64> {
 pub struct Band<'a> {
     /// Per column 8 little-endian floats, one per row.
     pub columns: &'a [[u8; COLUMN]],
+    /// That there is code for it.
+    pub float: Float,
 }
 
 impl<'a> Band<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { columns: bytes.as_chunks().0 }
+    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
+        Some(Self { columns: bytes.as_chunks().0, float: Float::THERE? })
     }
 
     pub(super) fn row(&self, row: usize, out: &mut [f32]) {

@@ -10,6 +10,8 @@ pub mod f32;
 pub mod q4;
 pub mod q8;
 
+pub use f32::Float;
+
 use super::size;
 
 /// Rows stored together.
@@ -151,7 +153,10 @@ impl<'a> Band<'a> {
         match encoding {
             Encoding::Q8 => Self::Q8(q8::Band::new(bytes)),
             Encoding::Q4 => Self::Q4(q4::Band::new(cols, bytes)),
-            Encoding::F32 | Encoding::Vector | Encoding::Turns => Self::F32(f32::Band::new(bytes)),
+            Encoding::F32 | Encoding::Vector | Encoding::Turns => {
+                // A build without them has parsed no such matrix.
+                f32::Band::new(bytes).map_or_else(|| Self::Q8(q8::Band::new(&[])), Self::F32)
+            }
         }
     }
 

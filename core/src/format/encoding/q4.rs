@@ -71,17 +71,18 @@ impl<'a> Band<'a> {
 
     pub(super) fn row(&self, row: usize, out: &mut [f32]) {
         let scale = self.scales.get(row).copied().unwrap_or(0.0);
-        let halves = self.pairs.iter().flat_map(|pair| [Block::of(pair, 0), Block::of(pair, 1)]);
-        for ((values, groups), block) in
-            out.chunks_mut(BLOCK).zip(self.groups.chunks(4)).zip(halves)
-        {
-            let (s, z) = block.row(row);
-            for (values, group) in values.chunks_mut(8).zip(groups) {
-                let quad = group.as_chunks::<4>().0.get(row).copied().unwrap_or_default();
-                let nibbles = quad.iter().map(|q| q & 0xF).chain(quad.iter().map(|q| q >> 4));
-                for (value, nibble) in values.iter_mut().zip(nibbles) {
-                    *value = f32::from(weight(nibble, s, z)) * scale;
-                }
+        let mut rest = out;
+        for (index, groups) in self.groups.as_chunks::<4>().0.iter().enumerate() {
+            let Some(pair) = self.pairs.get(index / 2) else { return };
+            let (s, z) = Block::of(pair, index % 2).row(row);
+            let len = rest.len().min(BLOCK);
+            let (values, behind) = rest.split_at_mut_checked(len).unwrap_or_default();
+            rest = behind;
+            for (col, value) in values.iter_mut().enumerate() {
+                let quad = groups.get(col / 8).and_then(|group| group.as_chunks::<4>().0.get(row));
+                let byte = quad.and_then(|quad| quad.get(col % 4)).copied().unwrap_or_default();
+                let nibble = if col % 8 < 4 { byte & 0xF } else { byte >> 4 };
+                *value = f32::from(weight(nibble, s, z)) * scale;
             }
         }
     }

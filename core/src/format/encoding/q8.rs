@@ -40,13 +40,11 @@ impl<'a> Band<'a> {
 
     pub(super) fn row(&self, row: usize, out: &mut [f32]) {
         let scale = self.scales.get(row).copied().unwrap_or(0.0);
-        // Columns that are padded further than this encoding pads them.
-        out.iter_mut().skip(self.groups.len().saturating_mul(4)).for_each(|value| *value = 0.0);
-        for (values, group) in out.chunks_mut(4).zip(self.groups) {
-            let quads = group.as_chunks::<4>().0;
-            for (value, q) in values.iter_mut().zip(quads.get(row).copied().unwrap_or_default()) {
-                *value = f32::from(q.cast_signed()) * scale;
-            }
+        for (col, value) in out.iter_mut().enumerate() {
+            let quad = self.groups.get(col / 4).and_then(|group| group.as_chunks::<4>().0.get(row));
+            // 0 in columns that are padded further than this encoding pads them.
+            let q = quad.and_then(|quad| quad.get(col % 4)).copied().unwrap_or_default();
+            *value = f32::from(q.cast_signed()) * scale;
         }
     }
 

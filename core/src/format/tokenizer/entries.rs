@@ -1,6 +1,6 @@
 //! The entries of the tables: added tokens, merges, classes of characters.
 
-use super::header::choice;
+use super::header::KNOWN;
 use crate::error::FormatErrorKind;
 use crate::format::wire::{Fields, Record};
 
@@ -23,8 +23,8 @@ pub struct Added {
 impl Record<8> for Added {
     fn fields(&mut self, walk: &mut impl Fields) -> Result<(), FormatErrorKind> {
         walk.u32(&mut self.id)?;
-        choice(walk, &mut self.special, "special", &[false, true])?;
-        choice(walk, &mut self.normalized, "normalized", &[false, true])?;
+        walk.choice(&mut self.special, &[false, true], "special", KNOWN)?;
+        walk.choice(&mut self.normalized, &[false, true], "normalized", KNOWN)?;
         walk.reserved::<2>()
     }
 }

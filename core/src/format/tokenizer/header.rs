@@ -100,40 +100,29 @@ pub struct Header {
     pub classes: u32,
 }
 
-/// Walks a value of few choices, stored as its place in `choices`.
-pub(super) fn choice<T: Copy + PartialEq>(
-    walk: &mut impl Fields,
-    value: &mut T,
-    name: &'static str,
-    choices: &[T],
-) -> Result<(), FormatErrorKind> {
-    let place = choices.iter().position(|choice| choice == value);
-    let mut raw = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0);
-    walk.u8(&mut raw)?;
-    let expected = "a known choice";
-    *value = *choices.get(usize::from(raw)).ok_or(FormatErrorKind::Field {
-        name,
-        found: raw.into(),
-        expected,
-    })?;
-    Ok(())
-}
+/// What a choice must be.
+pub(super) const KNOWN: &str = "a known choice";
 
 impl Record<HEADER_LEN> for Header {
     fn fields(&mut self, walk: &mut impl Fields) -> Result<(), FormatErrorKind> {
-        choice(walk, &mut self.symbols, "symbols", &[Symbols::Characters, Symbols::Bytes])?;
+        walk.choice(&mut self.symbols, &[Symbols::Characters, Symbols::Bytes], "symbols", KNOWN)?;
         let prefixes = [Prefix::Never, Prefix::Always, Prefix::Missing, Prefix::MissingFirst];
-        choice(walk, &mut self.prefix, "prefix", &prefixes)?;
+        walk.choice(&mut self.prefix, &prefixes, "prefix", KNOWN)?;
         let splits = [Split::None, Split::Spaces, Split::Words, Split::Gpt2, Split::Gpt2Digits];
-        choice(walk, &mut self.split, "split", &splits)?;
-        choice(walk, &mut self.strip, "strip", &[Strip::Nothing, Strip::Space, Strip::FirstToken])?;
+        walk.choice(&mut self.split, &splits, "split", KNOWN)?;
+        walk.choice(
+            &mut self.strip,
+            &[Strip::Nothing, Strip::Space, Strip::FirstToken],
+            "strip",
+            KNOWN,
+        )?;
         for (name, flag) in [
             ("underline_is_space", &mut self.underline_is_space),
             ("fuse_unknown", &mut self.fuse_unknown),
             ("add_bos", &mut self.add_bos),
             ("add_eos", &mut self.add_eos),
         ] {
-            choice(walk, flag, name, &[false, true])?;
+            walk.choice(flag, &[false, true], name, KNOWN)?;
         }
         for count in [
             &mut self.tokens,

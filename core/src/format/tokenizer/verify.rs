@@ -6,6 +6,7 @@ use crate::format::wire::{self, u32_at};
 
 impl Tables<'_> {
     /// Checks every entry: order, and that each number names a token. O(entries).
+    #[inline(never)]
     pub fn verify(&self) -> Result<(), FormatErrorKind> {
         let tokens = self.header.tokens;
         let bad = |table, index| FormatErrorKind::TokenizerEntry { table, index };

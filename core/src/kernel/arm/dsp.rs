@@ -25,16 +25,16 @@ use core::arch::naked_asm;
 #[cfg(acorn_fpu)]
 use super::q4_layout;
 use super::wide::q8_wide;
-use super::{aligned, blocks, float};
+use super::{PORTABLE, aligned, blocks, float};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::{Bands, Group, Ints, Kernel, Sums, Widened, gemv, scalar};
+use crate::kernel::{Bands, Group, Ints, Kernel, Sums, Widened, gemv, rows, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
     name: "arm-dsp",
     f32: scalar::KERNEL.f32,
-    q8,
+    q8: scalar::KERNEL.q8,
     q4,
     gemv_q8,
     gemv_q4,
@@ -84,21 +84,6 @@ fn is_widened(x: Ints<'_>) -> bool {
     x.widened.len() == x.values.len() / BLOCK
 }
 
-fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    if !aligned(groups) || !is_widened(x) {
-        return (scalar::KERNEL.q8)(groups, x, sums);
-    }
-    let groups = groups.get(..x.cols / 4).unwrap_or(groups);
-    let (blocks, mut rest) = ((x.cols / BLOCK).max(1), x.widened);
-    for sums in sums {
-        let Some((x, behind)) = rest.split_at_checked(blocks) else { return };
-        rest = behind;
-        // SAFETY: `groups` are `groups.len()` groups at a multiple of 4, for each of which there is a pair of
-        // words widened.
-        unsafe { q8_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
-    }
-}
-
 /// Two groups, `at` bytes from r0.
 macro_rules! q8_two_groups {
     ($at:literal) => {
@@ -144,53 +129,31 @@ macro_rules! q8_rows {
     };
 }
 
-/// Writes the sums of a band of `count` groups, by as many pairs of words in widened blocks.
-///
-/// # Safety
-/// `groups` are `count` groups at a multiple of 4; `x` are widened blocks with 4 columns for each. The routine
-/// saves what a function must, r4 to r11, and stays within them.
-#[unsafe(naked)]
-unsafe extern "C" fn q8_band(
-    groups: *const Group,
-    x: *const Widened,
-    count: usize,
-    sums: &mut Sums<i32>,
-) {
-    // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups to come
-    // sp: 0 groups, 4 x, 8 count, 12 where the sums go, 16 their end
-    naked_asm!(
-        processor!(),
-        "push {{r4-r11, lr}}",
-        "add r12, r3, #32",
-        "push {{r0-r3, r12}}",
-        "1:",
-        q8_rows!(),
-        "ldrd r3, lr, [sp, #12]",
-        "stmia r3!, {{r4-r7}}",
-        "str r3, [sp, #12]",
-        "cmp r3, lr",
-        "ldm sp, {{r0-r2}}",
-        "add r0, #16",
-        "bne 1b",
-        "add sp, #20",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
 fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     #[cfg(acorn_fpu)]
     if fpu::gemv_q8(bands, x, scale, out) {
         return;
     }
-    gemv::q8(q8, bands, x, scale, out);
+    if PORTABLE || cfg!(not(acorn_fpu)) {
+        portable_q8(bands, x, scale, out);
+    }
+}
+
+/// Any bands.
+#[inline(never)] // Its buffers are no part of the stack under the others.
+fn portable_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    gemv::q8(scalar::KERNEL.q8, bands, x, scale, out);
 }
 
 fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     let blocks = blocks(groups, pairs, x);
     if !aligned(groups) || !aligned(pairs) || !is_widened(x) || blocks.is_empty() {
-        return (scalar::KERNEL.q4)(groups, pairs, x, sums);
+        if PORTABLE {
+            (scalar::KERNEL.q4)(groups, pairs, x, sums);
+        }
+        return;
     }
-    for (x, sums) in x.widened.chunks_exact((x.cols / BLOCK).max(1)).zip(sums) {
+    for (x, sums) in rows(x.widened, x.cols / BLOCK).zip(sums) {
         // SAFETY: `blocks` are some blocks at a multiple of 4; there is half a pair, at a multiple of 4, and a
         // widened block for each, so that the end is within x or just behind it.
         unsafe {
@@ -205,6 +168,14 @@ fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     if fpu::gemv_q4(bands, x, scale, out) {
         return;
     }
+    if PORTABLE || cfg!(not(acorn_fpu)) {
+        portable_q4(bands, x, scale, out);
+    }
+}
+
+/// Any bands.
+#[inline(never)] // As above.
+fn portable_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     gemv::q4(q4, bands, x, scale, out);
 }
 
@@ -363,7 +334,10 @@ mod fpu {
             return false;
         }
         let x = x.widened.as_ptr_range();
-        for (band, out) in bands.iter().zip(out) {
+        let Bands { mut bytes, len } = bands;
+        for out in out {
+            let Some((band, behind)) = bytes.split_at_checked(len) else { break };
+            bytes = behind;
             let mut sums = Sums::default();
             // SAFETY: a band at a multiple of 4 with this layout, and a widened block for each of its.
             unsafe {
@@ -437,7 +411,7 @@ mod fpu {
     ///
     /// # Safety
     /// The bands are there, at a multiple of 4; `x` are widened blocks with 4 columns for each group. The
-    /// routine saves what a function must, r4 to r11, and stays within them and s0 to s13.
+    /// routine saves what a function must, r4 to r11, and stays within them and s0 to s12.
     #[unsafe(naked)]
     unsafe extern "C" fn q8_bands(
         bands: *const u8,
@@ -447,33 +421,37 @@ mod fpu {
         end: *mut Sums<f32>,
         scale: u32,
     ) {
-        // as in q8_band, and s0-s7 products, s8-s11 scales, s12 the token's scale, s13 where products go
-        // sp: 0 the band, 4 x, 8 count, 48 the end
+        // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups to come
+        // s0-s7 products, s8-s11 scales, s12 the token's scale
+        // sp: 0 the band, 4 x, 8 count, 12 where products go, 16 their end
         naked_asm!(
             processor!(),
             "push {{r4-r11, lr}}",
-            "push {{r0-r2}}",
-            "vmov s13, r3",
-            "vldr s12, [sp, #52]",
+            "ldr r12, [sp, #36]",
+            "push {{r0-r3, r12}}",
+            "vldr s12, [sp, #60]",
             "1:",
-            q8_rows!(),
+            "bl 6f",
             "ldrd r8, r9, [r0]",
             rescale_rows!("s0", "s1", "s2", "s3"),
             "ldm sp, {{r0-r2}}",
             "adds r0, #16",
-            q8_rows!(),
+            "bl 6f",
             "ldrd r8, r9, [r0, #-8]",
             rescale_rows!("s4", "s5", "s6", "s7"),
-            "vmov r3, s13",
+            "ldrd r3, lr, [sp, #12]",
             "vstmia r3!, {{s0-s7}}",
-            "vmov s13, r3",
+            "str r3, [sp, #12]",
             "ldrd r1, r2, [sp, #4]",
-            "ldr lr, [sp, #48]",
             "str r0, [sp]",
             "cmp r3, lr",
             "bne 1b",
-            "add sp, #12",
+            "add sp, #20",
             "pop {{r4-r11, pc}}",
+            "6:",
+            "push {{lr}}",
+            q8_rows!(),
+            "pop {{pc}}",
         )
     }
 }

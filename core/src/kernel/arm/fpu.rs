@@ -48,6 +48,21 @@ macro_rules! rounded {
     };
 }
 
+/// See [`crate::kernel::sqrt`].
+pub(in crate::kernel) fn sqrt(x: f32) -> f32 {
+    // SAFETY: the routine needs nothing but its argument.
+    f32::from_bits(unsafe { sqrt_bits(x.to_bits()) })
+}
+
+/// The root's bits.
+///
+/// # Safety
+/// There is a floating-point unit. The routine stays within r0 and s0, which need not be saved.
+#[unsafe(naked)]
+unsafe extern "C" fn sqrt_bits(x: u32) -> u32 {
+    naked_asm!(processor!(), "vmov s0, r0", "vsqrt.f32 s0, s0", "vmov r0, s0", "bx lr")
+}
+
 /// Bytes of a band's scales.
 pub(super) const SCALES: usize = 2 * BAND_ROWS;
 

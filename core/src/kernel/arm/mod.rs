@@ -28,6 +28,9 @@ mod softmax;
 pub(super) use dsp::widen;
 
 #[cfg(acorn_fpu)]
+pub(super) use fpu::sqrt;
+
+#[cfg(acorn_fpu)]
 use super::Bands;
 use super::{Group, Ints, Kernel};
 use crate::format::BLOCK;
@@ -43,6 +46,10 @@ pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
     ]
     .into_iter()
 }
+
+/// Whether what does not lie at multiples of 4 is for the portable loops to do. Else there is nothing of that kind:
+/// the engine refuses such a model, and all else lies in its arena.
+const PORTABLE: bool = cfg!(feature = "full");
 
 /// Whether words may be loaded from there.
 fn aligned<T>(values: &[T]) -> bool {

@@ -22,7 +22,7 @@ use super::fpu::{SCALES, rescale};
 use super::{Q4Layout, aligned, blocks, float, q4_layout, wide};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
-use crate::kernel::{Bands, Group, Ints, Kernel, Sums, gemv, scalar};
+use crate::kernel::{Bands, Group, Ints, Kernel, Sums, gemv, rows, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -41,7 +41,7 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return (scalar::KERNEL.q8)(groups, x, sums);
     }
     let groups = groups.get(..x.cols / 4).unwrap_or(groups);
-    for (x, sums) in x.values.chunks_exact(x.cols.max(1)).zip(sums) {
+    for (x, sums) in rows(x.values, x.cols).zip(sums) {
         // SAFETY: `groups` are `groups.len()` groups at a multiple of 4; x has 4 columns for each, and ends
         // with a whole block.
         unsafe { q8_band(groups.as_ptr(), x.as_ptr(), groups.len(), sums) }
@@ -161,7 +161,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return (scalar::KERNEL.q4)(groups, pairs, x, sums);
     }
     let cols = x.cols.max(BLOCK);
-    let tokens = x.values.chunks_exact(cols).zip(x.block_sums.chunks_exact(cols / BLOCK));
+    let tokens = rows(x.values, cols).zip(rows(x.block_sums, cols / BLOCK));
     for ((x, block_sums), sums) in tokens.zip(sums) {
         // SAFETY: `blocks` are some blocks at a multiple of 4; for each of them there is half a pair, a block
         // of activations (at a multiple of 4) and its sum.

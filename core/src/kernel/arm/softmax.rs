@@ -11,8 +11,8 @@
 
 use core::arch::naked_asm;
 
-use super::aligned;
 use super::fpu::round;
+use super::{PORTABLE, aligned};
 use crate::kernel::Sums;
 use crate::kernel::elementwise::{Elementwise, Scores, Softmax};
 use crate::math::EXP2_FIXED;
@@ -33,7 +33,10 @@ pub(super) fn softmax(
         || scores.step != 1
         || !(aligned(keys) && aligned(scales) && aligned(q))
     {
-        return (Elementwise::PORTABLE.softmax)(scores, scales, limit, x, q);
+        return match PORTABLE {
+            true => (Elementwise::PORTABLE.softmax)(scores, scales, limit, x, q),
+            false => Softmax { max: scores.max, sum: 0, scale: 0.0 },
+        };
     }
     let Scores { sums, scale, count, max, .. } = scores;
     let sums = sums.get_mut(..bands).unwrap_or_default();

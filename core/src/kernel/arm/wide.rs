@@ -13,7 +13,7 @@
 
 use core::arch::naked_asm;
 
-use super::aligned;
+use super::{PORTABLE, aligned};
 use crate::kernel::{Group, Sums, Wide, scalar};
 
 /// Four words of a group, `at` bytes from r0, by the pairs of activations in `$even` and `$odd`, added to
@@ -80,7 +80,10 @@ macro_rules! wide_rows {
 pub(super) fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
     let Wide { groups, stride, per_band, .. } = weights;
     if per_band == 0 || tokens == 0 || !aligned(groups) || !aligned(x) {
-        return (scalar::KERNEL.q8_wide)(weights, x, tokens, sums);
+        if PORTABLE {
+            (scalar::KERNEL.q8_wide)(weights, x, tokens, sums);
+        }
+        return;
     }
     // Bands that begin `stride` groups apart and of which `per_band` are there.
     let last = groups.len().checked_sub(per_band).filter(|_| per_band <= stride);
@@ -143,13 +146,13 @@ unsafe extern "C" fn wide_bands(
         "ldm r3, {{r3-r6}}",
         "push {{r0-r6}}",
         "1:",
-        wide_rows!(),
+        "bl 6f",
         "ldr r2, [sp, #8]",
         "stm r2, {{r4-r7}}",
         "ldrd r0, r1, [sp]",
         "ldr r3, [sp, #12]",
         "adds r0, #16",
-        wide_rows!(),
+        "bl 6f",
         "add r12, sp, #8",
         "ldm r12, {{r2, r3, r8-r10}}",
         "add r12, r2, #16",
@@ -164,6 +167,10 @@ unsafe extern "C" fn wide_bands(
         "bne 1b",
         "add sp, #28",
         "pop {{r4-r11, pc}}",
+        "6:",
+        "push {{lr}}",
+        wide_rows!(),
+        "pop {{pc}}",
     )
 }
 

@@ -16,7 +16,7 @@
 //! does everything but nibbles.
 #![allow(unsafe_code)]
 
-use super::{Group, Ints, Kernel, Sums, gemv, scalar};
+use super::{Group, Ints, Kernel, Sums, gemv, rows, scalar};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::{self, Pair};
 
@@ -39,7 +39,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return (scalar::KERNEL.q4)(groups, pairs, x, sums);
     };
     let cols = x.cols.max(BLOCK);
-    let tokens = x.values.chunks_exact(cols).zip(x.block_sums.chunks_exact(cols / BLOCK));
+    let tokens = rows(x.values, cols).zip(rows(x.block_sums, cols / BLOCK));
     for ((x, block_sums), sums) in tokens.zip(sums) {
         *sums = [0; 8];
         let blocks = groups.as_chunks::<4>().0.iter().zip(x.as_chunks::<BLOCK>().0);
