@@ -9,6 +9,7 @@
 pub(super) fn neon() -> bool {
     // What links the C library.
     extern crate std;
+    // SAFETY: that is its signature, and any number may be asked for.
     unsafe extern "C" {
         /// A value that the kernel gave this program at its start; 0 if it gave none of that kind
         /// (getauxval(3)). Numbers are `unsigned long`, 32 bits here.

@@ -35,6 +35,7 @@ fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]
 pub(in super::super) struct Sdot;
 
 impl Dot for Sdot {
+    // SAFETY: asks for what the trait does.
     #[inline(always)]
     unsafe fn dot<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
         // SAFETY: by this function's contract.

@@ -48,6 +48,7 @@ pub(super) fn one_token(groups: &[Group], x: Ints<'_>) -> [int32x4_t; 2] {
 pub(super) struct Neon;
 
 impl Dot for Neon {
+    // SAFETY: asks for what the trait does.
     #[inline(always)]
     unsafe fn dot<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
         // SAFETY: every AArch64 processor has NEON; by this function's contract.
