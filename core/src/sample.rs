@@ -143,6 +143,10 @@ pub fn greedy(logits: &[f32]) -> u32 {
     best.0
 }
 
+/// So few weights are looked through apart from the others; microcontrollers have no stack for them, and
+/// small vocabularies.
+const FEW: usize = if cfg!(acorn_mcu) { 0 } else { 256 };
+
 /// Weights at or above a threshold: how many, and their sum.
 #[derive(Clone, Copy)]
 struct Kept {
@@ -165,11 +169,22 @@ fn keep(weights: &mut [f32], enough: &dyn Fn(Kept) -> bool) {
     // Weights are 0 to 1, and the bits of such floats are ordered as they are. The largest
     // threshold that keeps enough lies in low..high.
     let (mut low, mut high) = (0, 1.0f32.to_bits() + 1);
+    let (mut few, mut count) = ([0.0; FEW], None);
     while high - low > 1 {
         let middle = low.midpoint(high);
-        match enough(above(weights, f32::from_bits(middle))) {
-            true => low = middle,
-            false => high = middle,
+        let least = f32::from_bits(middle);
+        let rest = count.and_then(|count| few.get(..count)).unwrap_or(weights);
+        let kept = above(rest, least);
+        if !enough(kept) {
+            high = middle;
+            continue;
+        }
+        low = middle;
+        if FEW > 0 && kept.count <= FEW && count.is_none() {
+            // What is below can be forgotten.
+            let largest = weights.iter().filter(|weight| **weight >= least);
+            few.iter_mut().zip(largest).for_each(|(few, weight)| *few = *weight);
+            count = Some(kept.count);
         }
     }
     let threshold = f32::from_bits(low);
@@ -249,6 +264,28 @@ mod tests {
         let mut weights = [0.2, 1.0, 0.5, 0.3];
         keep(&mut weights, &|kept| kept.mass >= 1.4);
         assert_eq!(kept(&weights), [1, 2]);
+    }
+
+    #[test]
+    fn of_many_weights_the_same_are_kept_as_by_sorting() {
+        // Few different ones, so that some are equal where the line is drawn.
+        let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 20) as f32 / 4096.0;
+        let weights: Vec<f32> = (0..20_000).map(|i| noise(i).powi(3)).chain([1.0]).collect();
+        let mut order: Vec<usize> = (0..weights.len()).collect();
+        order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));
+        for k in [1, 2, 40, 255, 256, 257, 5_000] {
+            let mut expected = order[..k].to_vec();
+            expected.sort_unstable();
+            let mut found = weights.clone();
+            keep(&mut found, &|kept| kept.count >= k);
+            assert_eq!(kept(&found), expected, "{k}");
+            // What is left, cut again by its sum: never more than enough.
+            let mass = sum(&found) * 0.9;
+            keep(&mut found, &|kept| kept.mass >= mass);
+            let least = found.iter().filter(|w| **w > 0.0).fold(1.0, |least: f32, w| least.min(*w));
+            let left: f32 = found.iter().sum();
+            assert!(left >= mass * 0.9999 && left - least < mass * 1.0001, "{k}: {left} of {mass}");
+        }
     }
 
     #[test]

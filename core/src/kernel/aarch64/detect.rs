@@ -1,4 +1,4 @@
-//! What this processor has. AArch64 lets only the operating system ask, so this is the one place where
+//! What this processor has. AArch64 lets only the operating system ask, so here (as for 32-bit Arm)
 //! the core uses the standard library, and only with the feature `std`; without it the target's own
 //! features count.
 
