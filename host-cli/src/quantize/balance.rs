@@ -16,7 +16,7 @@
 //!          + Σ_r Σ_block (max_j (w_rj·s_j))²/steps² · Σ_j E_t[x_tj²]/s_j²           of weights
 //! ```
 //!
-//! The best of a family, s = E[x²]^(α/2) / (Σw²)^(β/2), is taken.
+//! The best of a family, `s = E[x²]^(α/2) / (Σw²)^(β/2)`, is taken.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;

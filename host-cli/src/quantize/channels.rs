@@ -91,7 +91,7 @@ impl Channels {
         self.maker.iter().map(|maker| factors[*maker]).collect()
     }
 
-    /// E[x²]^(α/2) / (Σw²)^(β/2), around 1.
+    /// `E[x²]^(α/2) / (Σw²)^(β/2)`, around 1.
     fn candidate(&self, alpha: f64, beta: f64) -> Vec<f32> {
         let per_maker = |columns: &[f64]| {
             let mut sums = vec![0.0; self.makers];
