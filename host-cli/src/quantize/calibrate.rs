@@ -7,10 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use acorn_core::plan::ALIGNMENT;
 use acorn_core::{Engine, Limits, Model, Plan, Sampler, SamplerOptions};
 
-use super::parallel;
+use super::parallel::{self, Arena};
 use super::sequence::Text;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -138,11 +137,17 @@ fn samples(
     let drawn = Mutex::new(Vec::new());
     let count = wanted(model);
     progress.start("drawing samples", count as u64);
-    parallel::each(0..count, |index| {
-        let window = draw(model, &plan, len, index);
-        progress.advance(1);
-        drawn.lock().unwrap_or_else(PoisonError::into_inner).push((index, window));
-    });
+    parallel::each_with(
+        0..count,
+        || Arena::new(&plan),
+        |arena, index| {
+            let engine =
+                Engine::new(model, &plan, arena.bytes()).map_err(|error| error.to_string());
+            let window = engine.and_then(|engine| draw(model, engine, len, index));
+            progress.advance(1);
+            drawn.lock().unwrap_or_else(PoisonError::into_inner).push((index, window));
+        },
+    );
     progress.finish();
     let mut drawn = drawn.into_inner().unwrap_or_else(PoisonError::into_inner);
     drawn.sort_by_key(|(index, _)| *index);
@@ -150,7 +155,12 @@ fn samples(
     windows.map(|window| window.map_err(ours)).collect()
 }
 
-fn draw(model: &Model<'_>, plan: &Plan, len: usize, index: usize) -> Result<Vec<u32>, String> {
+fn draw(
+    model: &Model<'_>,
+    mut engine: Engine<'_>,
+    len: usize,
+    index: usize,
+) -> Result<Vec<u32>, String> {
     let tokenizer = model.tokenizer();
     let start = text::bos(model).or_else(|| tokenizer.and_then(|tokenizer| tokenizer.eos()));
     // Without a token to begin with, any: spread over the vocabulary.
@@ -158,10 +168,6 @@ fn draw(model: &Model<'_>, plan: &Plan, len: usize, index: usize) -> Result<Vec<
     let options =
         SamplerOptions { temperature: 1.0, seed: index as u64 + 1, ..SamplerOptions::default() };
     let mut sampler = Sampler::new(options).map_err(|error| error.to_string())?;
-    let mut memory = vec![0; plan.arena_bytes() + ALIGNMENT];
-    let first = memory.as_ptr().align_offset(ALIGNMENT);
-    let arena = &mut memory[first..first + plan.arena_bytes()];
-    let mut engine = Engine::new(model, plan, arena).map_err(|error| error.to_string())?;
     let mut window = vec![start.unwrap_or(any)];
     while window.len() < len {
         let last = window[window.len() - 1];

@@ -14,10 +14,9 @@ use acorn_core::format::encoding::{self, BAND_ROWS, Encoding};
 use acorn_core::format::recipe::Recipe;
 use acorn_core::format::tensor_table::Role;
 use acorn_core::model::Tensor;
-use acorn_core::plan::ALIGNMENT;
 use acorn_core::{Engine, KeepLogits, KvKind, Limits, Model, Plan, Progress};
 
-use super::parallel;
+use super::parallel::{self, Arena};
 use crate::convert::layout::Layout;
 use crate::error::Error;
 
@@ -130,10 +129,16 @@ impl Layer {
         };
         let plan = Plan::new(&model, &limits).map_err(|error| ours(error.to_string()))?;
         let done = Mutex::new(Vec::new());
-        parallel::each(self.windows.iter().enumerate(), |(index, window)| {
-            let seen = run_window(&model, &plan, window, asked, to_the_end);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, seen));
-        });
+        let windows = self.windows.iter().enumerate();
+        parallel::each_with(
+            windows,
+            || Arena::new(&plan),
+            |arena, (index, window)| {
+                let engine = Engine::new(&model, &plan, arena.bytes());
+                let seen = engine.and_then(|engine| run_window(engine, window, asked, to_the_end));
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((index, seen));
+            },
+        );
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_by_key(|(index, _)| *index);
         let mut whole = Seen { inputs: vec![Rows::default(); asked.len()], ..Seen::default() };
@@ -150,15 +155,11 @@ impl Layer {
 }
 
 fn run_window(
-    model: &Model<'_>,
-    plan: &Plan,
+    mut engine: Engine<'_>,
     window: &Range<usize>,
     asked: &[Role],
     to_the_end: bool,
 ) -> Result<Seen, acorn_core::EngineError> {
-    let mut memory = vec![0; plan.arena_bytes() + ALIGNMENT];
-    let start = memory.as_ptr().align_offset(ALIGNMENT);
-    let mut engine = Engine::new(model, plan, &mut memory[start..start + plan.arena_bytes()])?;
     let tokens: Vec<u32> = window.clone().map(|token| token as u32).collect();
     engine.begin(&tokens)?;
     let mut seen = Seen::default();

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use acorn_core::plan::ALIGNMENT;
 use acorn_core::{Engine, EngineError, KeepLogits, Limits, Model, Plan};
 use serde::Serialize;
 
-use super::parallel;
+use super::parallel::{self, Arena};
 use crate::error::Error;
 
 /// A model's answers to windows of a text: log-probabilities [tokens - 1, vocab_size] each.
@@ -88,10 +87,8 @@ fn run(model: &Model<'_>, window: &[u32]) -> Result<Vec<f32>, String> {
         ..Limits::default()
     };
     let plan = Plan::new(model, &limits).map_err(|error| text(&error))?;
-    let mut memory = vec![0; plan.arena_bytes() + ALIGNMENT];
-    let first = memory.as_ptr().align_offset(ALIGNMENT);
-    let arena = &mut memory[first..first + plan.arena_bytes()];
-    let mut engine = Engine::new(model, &plan, arena).map_err(|error| text(&error))?;
+    let mut arena = Arena::new(&plan);
+    let mut engine = Engine::new(model, &plan, arena.bytes()).map_err(|error| text(&error))?;
     let mut all = Vec::new();
     for batch in fed.chunks(plan.batch()) {
         engine.prefill(batch).map_err(|error: EngineError| text(&error))?;
