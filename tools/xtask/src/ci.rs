@@ -28,8 +28,8 @@ pub(crate) enum Step {
     Hardware,
     /// The kernels' tests on 64-bit and 32-bit Arm processors, emulated
     Arm,
-    /// The tool for ARM's Linux machines, emulated: small, static; it answers and converts, and its logits
-    /// have this machine's bits
+    /// The tool for 64-bit Arm's Linux machines, emulated: small, static; it answers and converts, and its
+    /// logits have this machine's bits
     Linux,
     /// The kernels' tests as WebAssembly
     Wasm,
