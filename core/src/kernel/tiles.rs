@@ -15,8 +15,8 @@ macro_rules! tiles {
     ($x:expr, $sums:expr, $([$size:literal $(, $more:literal)*])+ $tile:ident($weights:expr)) => {{
         let (mut x, mut sums) = ($x, $sums);
         loop {
-            let count = x.tokens().min(sums.len());
-            $(if count >= $size {
+            let tokens = x.tokens();
+            $(if tokens >= $size && sums.len() >= $size {
                 let (now, later) = x.split($size);
                 let (sums_now, sums_later) = sums.split_at_mut($size);
                 $tile::<$size $(, $more)*>($weights, now, sums_now);
@@ -42,7 +42,7 @@ macro_rules! wide_tiles {
             loop {
                 $(if sums.len() >= $size {
                     $tile::<$size $(, $more)*>(groups, x, sums);
-                    (x, sums) = (&x[$size * cols..], &mut sums[$size..]);
+                    (x, sums) = (x.get($size * cols..).unwrap_or_default(), &mut sums[$size..]);
                     continue;
                 })+
                 break;

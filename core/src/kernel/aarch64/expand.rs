@@ -70,18 +70,21 @@ pub(super) unsafe fn q4<D: Dot>(
         let (now, later) = blocks.split_at(TOGETHER.min(blocks.len()));
         blocks = later;
         for (b, block) in now.iter().enumerate() {
-            let pair = &pairs[(first + b) / 2];
+            let Some(pair) = pairs.get((first + b) / 2) else { return };
             offsets[b] = expand(block, pair, (first + b) % 2, &mut weights[b]);
         }
         // SAFETY: as many have been written.
         let weights = unsafe { weights[..now.len()].assume_init_ref() };
         let (fours, offsets) = (weights.as_flattened(), &offsets[..now.len()]);
-        let mut x_at = Columns { x: x.values[first * BLOCK..].as_ptr(), stride: x.cols };
-        let mut block_sums = x.block_sums[first..].as_ptr();
+        let values = x.values.as_ptr().wrapping_add(first * BLOCK);
+        let mut x_at = Columns { x: values, stride: x.cols };
+        let mut block_sums = x.block_sums.as_ptr().wrapping_add(first);
         let mut done = 0;
         macro_rules! tiles {
             ($($size:literal)+) => {
-                $(while let Some(sums) = sums[done..].first_chunk_mut::<$size>() {
+                $(while let Some(sums) =
+                    sums.get_mut(done..).and_then(<[_]>::first_chunk_mut::<$size>)
+                {
                     // SAFETY: tokens of `blocks_for` have these blocks' columns and sums.
                     unsafe {
                         let dots = D::dot::<$size>(fours, x_at);

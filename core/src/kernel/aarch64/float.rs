@@ -9,7 +9,7 @@ use crate::kernel::{Group, Sums};
 pub(super) fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
     let cols = columns.len().max(1);
     let count = (x.len() / cols).min(sums.len());
-    let (twos, last) = sums.split_at_mut(count / 2 * 2);
+    let (twos, last) = sums.split_at_mut_checked(count / 2 * 2).unwrap_or_default();
     for (sums, x) in twos.as_chunks_mut::<2>().0.iter_mut().zip(x.chunks_exact(2 * cols)) {
         // SAFETY: every AArch64 processor has NEON.
         unsafe { tile(columns, x, sums) }

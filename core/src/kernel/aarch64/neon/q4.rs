@@ -78,7 +78,8 @@ unsafe fn one_token(
             let last = blocks - 1;
             let block = &*groups.cast::<[Group; 4]>().add(last);
             let pair = &*pairs.add(last / 2);
-            last_block(block, pair, &x[last * BLOCK..], block_sums[last], &mut totals);
+            let x = x.get_unchecked(last * BLOCK..);
+            last_block(block, pair, x, *block_sums.get_unchecked(last), &mut totals);
         }
         totals
     }

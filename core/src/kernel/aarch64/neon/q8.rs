@@ -22,7 +22,7 @@ pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         // SAFETY: four tokens, each of x.cols ≥ 16 · `fours` columns.
         let mut totals = unsafe { by_four(fours, columns) };
         for ((sums, totals), x) in sums.iter_mut().zip(&mut totals).zip(x.values.chunks(x.cols)) {
-            add_rest(totals, rest, &x[16 * fours.len()..]);
+            add_rest(totals, rest, x.get(16 * fours.len()..).unwrap_or_default());
             store(sums, *totals);
         }
         x = x.split(4).1;
@@ -40,7 +40,7 @@ pub(super) fn one_token(groups: &[Group], x: Ints<'_>) -> [int32x4_t; 2] {
     let (fours, rest) = groups.as_chunks::<4>();
     // SAFETY: there are 16 activations per four groups.
     let mut totals = unsafe { by_one(fours, x.values.as_ptr()) };
-    add_rest(&mut totals, rest, &x.values[16 * fours.len()..]);
+    add_rest(&mut totals, rest, x.values.get(16 * fours.len()..).unwrap_or_default());
     totals
 }
 
