@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use core::arch::{asm, global_asm};
+use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use acorn_core::Workers;
@@ -14,13 +15,14 @@ global_asm!(include_str!("start.s"), options(raw));
 /// Cores of the chip.
 pub const COUNT: usize = 4;
 
-/// The longest that core 0 waits for the others when it starts, in microseconds.
-const PATIENCE: u64 = 100_000;
+/// The longest that core 0 waits for the others when it starts, in microseconds. (They come within one; an emulator
+/// on a busy machine takes longer.)
+const PATIENCE: u64 = 2_000_000;
 
 /// Where cores 1 to 3 find work.
 static POOL: Pool = Pool::new(wake);
 
-/// Jobs that each core had a share in; 0 is a core that has not come, 1 one that has.
+/// Jobs that each core had a share in.
 static SHARES: [AtomicU32; COUNT] = [const { AtomicU32::new(0) }; COUNT];
 
 /// All cores, for [`acorn_core::Engine::with_workers`].
@@ -30,21 +32,25 @@ pub struct Cores(());
 impl Cores {
     /// Waits for cores 1 to 3. One that does not come in time is done without.
     pub fn start() -> Self {
-        SHARES[0].store(1, Ordering::Relaxed);
+        let (cores, came) = (Self(()), AtomicU32::new(0));
         let start = microseconds();
-        while Self::here() < COUNT && microseconds() - start < PATIENCE {
-            core::hint::spin_loop();
-        }
-        Self(())
+        // All are at one job at the same time, so that each is seen to take part.
+        cores.run(&|| {
+            came.fetch_add(1, Ordering::Relaxed);
+            while came.load(Ordering::Relaxed) < COUNT as u32 && microseconds() - start < PATIENCE {
+                spin_loop();
+            }
+        });
+        cores
     }
 
-    /// How many there are.
-    pub fn here() -> usize {
-        Self::shares().into_iter().filter(|&shares| shares > 0).count()
+    /// How many have had a share in a job.
+    pub fn count(&self) -> usize {
+        self.shares().into_iter().filter(|&shares| shares > 0).count()
     }
 
-    /// Jobs that each has had a share in, since it came.
-    pub fn shares() -> [u32; COUNT] {
+    /// Jobs that each has had a share in.
+    pub fn shares(&self) -> [u32; COUNT] {
         SHARES.each_ref().map(|shares| shares.load(Ordering::Relaxed))
     }
 }
@@ -62,9 +68,6 @@ impl Workers for Cores {
 
 /// What cores 1 to 3 do.
 pub(crate) fn help_for_good() -> ! {
-    if let Some(shares) = SHARES.get(this()) {
-        shares.store(1, Ordering::Relaxed);
-    }
     POOL.help_for_good(sleep)
 }
 

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
-use crate::command;
 use crate::toolchain::Toolchain;
+use crate::{command, raspberry};
 
 /// The firmwares' manifest, from the repository's root.
 pub(crate) const MANIFEST: &str = "targets/Cargo.toml";
@@ -26,14 +26,16 @@ pub(crate) enum Board {
     M55,
     /// RV32IMAC
     Riscv32,
+    /// Raspberry Pi 3 (four Cortex-A53) without an operating system
+    Rpi3,
 }
 
 impl Board {
-    /// All boards.
-    pub(crate) const ALL: &[Self] =
+    /// All but the Raspberry Pi, which has programs of its own.
+    pub(crate) const MICROCONTROLLERS: &[Self] =
         &[Self::M0, Self::M4, Self::M7, Self::M33, Self::M55, Self::Riscv32];
 
-    /// Its name: the package's feature.
+    /// Its name: of a microcontroller, the package's feature.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::M0 => "m0",
@@ -42,6 +44,7 @@ impl Board {
             Self::M33 => "m33",
             Self::M55 => "m55",
             Self::Riscv32 => "riscv32",
+            Self::Rpi3 => "rpi3",
         }
     }
 
@@ -52,6 +55,7 @@ impl Board {
             Self::M4 | Self::M7 => "thumbv7em-none-eabihf",
             Self::M33 | Self::M55 => "thumbv8m.main-none-eabihf",
             Self::Riscv32 => "riscv32imac-unknown-none-elf",
+            Self::Rpi3 => "aarch64-unknown-none",
         }
     }
 
@@ -63,6 +67,7 @@ impl Board {
     /// The name of the kernel that runs in a build.
     pub(crate) fn runs(self, build: Build<'_>) -> &'static str {
         match (self, build.kernel) {
+            (Self::Rpi3, _) => "aarch64-neon",
             (Self::M0 | Self::Riscv32, _) | (_, Some("scalar")) => "word-pairs",
             (_, Some("mve")) => "arm-mve",
             _ => "arm-dsp",
@@ -80,7 +85,7 @@ impl Board {
     }
 
     /// QEMU's program and machine, and the nanoseconds of an instruction as a power of two: what the
-    /// firmware's count of instructions assumes.
+    /// firmware's count of instructions assumes. (With it, cores would take turns: the Raspberry Pi goes without.)
     fn machine(self) -> (&'static str, &'static [&'static str], u32) {
         match self {
             Self::M0 => ("qemu-system-arm", &["-M", "mps2-an385"], 6),
@@ -89,14 +94,21 @@ impl Board {
             Self::M33 => ("qemu-system-arm", &["-M", "mps2-an505"], 6),
             Self::M55 => ("qemu-system-arm", &["-M", "mps3-an547"], 6),
             Self::Riscv32 => ("qemu-system-riscv32", &["-M", "virt", "-bios", "none"], 0),
+            Self::Rpi3 => ("qemu-system-aarch64", &["-M", "raspi3b"], 0),
         }
     }
 
-    /// The emulator with a program in it, and the words that the program finds on its command line.
+    /// The emulator with a program in it, and the words that the program finds on its command line. (The Raspberry
+    /// Pi's has none: what is typed comes through the serial port, the emulator's standard input.)
     pub(crate) fn emulator(self, program: &Path, words: &[&str]) -> Command {
         let (qemu, machine, shift) = self.machine();
         let mut command = command::program(qemu);
-        command.args(machine).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
+        command.args(machine).args(["-display", "none", "-monitor", "none"]);
+        if self == Self::Rpi3 {
+            command.args(["-serial", "stdio", "-kernel"]).arg(program);
+            return command;
+        }
+        command.args(["-serial", "none"]);
         command.args(["-icount", &format!("shift={shift}")]);
         let mut console = "enable=on,target=native,arg=acorn".to_owned();
         for word in words {
@@ -116,8 +128,12 @@ impl Board {
         model: &Path,
         arguments: &[&str],
     ) -> Command {
-        let firmware = ["--manifest-path", MANIFEST, "-p", "acorn-qemu", "--features", self.name()];
-        let arguments = [&firmware[..], &["--profile", build.profile], arguments].concat();
+        let package = match self {
+            Self::Rpi3 => ["-p", "acorn-rpi-bare", "--config", raspberry::CONFIG],
+            _ => ["-p", "acorn-qemu", "--features", self.name()],
+        };
+        let profile = ["--manifest-path", MANIFEST, "--profile", build.profile];
+        let arguments = [&profile[..], &package, arguments].concat();
         let folder = build.folder();
         let mut cargo = toolchain.cargo(command, self.target(), "core", &folder, &arguments);
         cargo.env("ACORN_KERNEL", build.kernel.unwrap_or_default());

@@ -33,8 +33,8 @@ pub(crate) struct Reference {
 }
 
 impl Image {
-    /// Reads an ELF file for Arm's Thumb state (where bit 0 of a function's address is the state) or
-    /// RISC-V.
+    /// Reads an ELF file for Arm's Thumb state (where bit 0 of a function's address is the state), RISC-V or
+    /// AArch64.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         let failed = |error: object::Error| format!("cannot read the program: {error}");
         let file = object::File::parse(bytes).map_err(failed)?;

@@ -10,7 +10,7 @@ use crate::command::{self, Result, cargo};
 use crate::map::Map;
 use crate::qemu::{PROMPT, Program, home};
 use crate::toolchain::Toolchain;
-use crate::{damage, images};
+use crate::{damage, images, raspberry};
 
 /// Seconds after which a program on a board has hung.
 const PATIENCE: &str = "120";
@@ -28,13 +28,14 @@ const TOKENS: &str = "16";
 /// beside them, the hash of the logits with this machine's own, and figures with those recorded.
 pub(crate) fn check() -> Result<String> {
     let model = home()?;
-    let targets: Vec<_> = Board::ALL.iter().map(|board| board.target()).collect();
+    let boards = Board::MICROCONTROLLERS.iter().chain([&Board::Rpi3]);
+    let targets: Vec<_> = boards.map(|board| board.target()).collect();
     let toolchain = Toolchain::find(&targets)?;
     shared(&["test", "--release"], &["--lib"], &model, &[])?;
     let kernels = host(&model)?;
     let mut findings = Vec::new();
     let mut rows = Vec::new();
-    let own = Board::ALL.iter().map(|board| (*board, board.build("release")));
+    let own = Board::MICROCONTROLLERS.iter().map(|board| (*board, board.build("release")));
     let other = (Board::M4, Build { profile: "release", kernel: Some("scalar") });
     for (board, build) in own.chain([other]) {
         // One board's failure should not hide what is to say of the others.
@@ -51,8 +52,9 @@ pub(crate) fn check() -> Result<String> {
     }
     findings.extend(applications(Board::M4, &toolchain, &model).err());
     findings.extend(damage::check(Board::M4, &toolchain, &model).err());
+    findings.extend(raspberry::check(&toolchain, &model).err());
     if findings.is_empty() {
-        let boards = Board::ALL.len();
+        let boards = Board::MICROCONTROLLERS.len() + 1;
         Ok(format!(
             "{boards} boards print what they must, and have the bits of {kernels} runs here"
         ))
@@ -249,15 +251,18 @@ pub(crate) fn with_patience(emulator: &Command) -> Command {
     timeout
 }
 
-/// Lints of the firmware, for Arm and for RISC-V, and of what it shares with this machine.
+/// Lints of the firmware, for Arm, RISC-V and the Raspberry Pi, and of what it shares with this machine.
 pub(crate) fn clippy() -> Result<()> {
     let model = home()?;
     let lints = ["--", "-D", "warnings"];
     shared(&["clippy", "--release"], &["--all-targets"], &model, &lints)?;
     let applications = [Program::Embassy.features(), Program::Heap.features(), &lints].concat();
-    for (board, arguments) in
-        [(Board::M0, &lints[..]), (Board::M4, &applications), (Board::Riscv32, &lints)]
-    {
+    for (board, arguments) in [
+        (Board::M0, &lints[..]),
+        (Board::M4, &applications),
+        (Board::Riscv32, &lints),
+        (Board::Rpi3, &lints),
+    ] {
         let toolchain = Toolchain::find(&[board.target()])?;
         if toolchain.has_clippy() {
             let build = board.build("release");

@@ -8,7 +8,7 @@ use crate::command::{self, Result};
 use crate::map::Map;
 use crate::qemu::home;
 use crate::toolchain::Toolchain;
-use crate::{boards, images, uf2};
+use crate::{boards, images, raspberry, uf2};
 
 /// A board that one can buy.
 struct Board {
@@ -58,12 +58,13 @@ pub(crate) fn check() -> Result<String> {
         command::run(board.cargo(&toolchain, "build", &model, &[]))?;
         rows.push(board.check()?);
     }
+    rows.push(raspberry::firmware(&model)?);
     println!(
         "\n{:10} {:>7} {:>7} {:>7} {:>8} {:>7}",
         "board", "code", "model", "flash", "RAM", "stack"
     );
     println!("{}", rows.join("\n"));
-    Ok(format!("{} boards' firmware fits", BOARDS.len()))
+    Ok(format!("{} boards' firmware fits", rows.len()))
 }
 
 /// Lints of all.

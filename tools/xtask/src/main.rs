@@ -22,6 +22,7 @@ mod mcu;
 mod peers;
 mod qemu;
 mod quality;
+mod raspberry;
 mod shapes;
 mod symbols;
 mod synth;

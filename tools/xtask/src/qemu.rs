@@ -9,9 +9,10 @@ use clap::ValueEnum;
 use crate::boards::{self, Board};
 use crate::command::{self, Result, cargo};
 use crate::map::Map;
+use crate::raspberry;
 use crate::toolchain::Toolchain;
 
-/// Run the firmware on an emulated microcontroller
+/// Run the firmware on an emulated microcontroller or Raspberry Pi
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask qemu m4 home \"turn off all the lights\"\n  cargo xtask qemu m4 home                      # prompts from the keyboard\n  cargo xtask qemu m55 stories.acorn --program bench --context 256 64"
@@ -119,6 +120,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Program::Stream => vec![&*disk],
         _ => args.words.iter().map(String::as_str).collect(),
     };
+    if board == Board::Rpi3 {
+        return raspberry::run(&program, &words);
+    }
     let mut emulator = board.emulator(&program, &words);
     emulator.stdin(Stdio::inherit());
     command::run(emulator)

@@ -22,8 +22,7 @@ fn main(port: &mut Uart) -> Result<(), Error> {
     match read_line(port, &mut line)?.unwrap_or_default() {
         "undefined" => undefined(),
         "unmapped" => read(0x3000_0000),
-        "device" => read(0x8000_0000),
-        "misaligned" => read(0x3F20_1001),
+        "far" => read(0x8000_0000),
         "constant" => write((&raw const CONSTANT).addr()),
         "data" => jump((&raw const line).addr() & !3),
         "deep" => _ = deep(1),

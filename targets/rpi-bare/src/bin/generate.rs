@@ -22,7 +22,7 @@ fn main(port: &mut Uart) -> Result<(), Error> {
     let tokenizer = model.tokenizer().ok_or(Error::NoTokenizer)?;
     let plan = Plan::new(&model, &LIMITS)?;
     let mut engine = Engine::new(&model, &plan, ARENA.take())?.with_workers(&cores);
-    let (kernel, count) = (engine.kernel(), Cores::here());
+    let (kernel, count) = (engine.kernel(), cores.count());
     _ = writeln!(port, "kernel {kernel}, {count} cores, arena {ARENA_BYTES} bytes");
 
     let mut line = Line::new();

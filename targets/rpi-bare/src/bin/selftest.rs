@@ -24,7 +24,7 @@ fn main(port: &mut Uart) -> Result<(), Error> {
     let plan = Plan::new(&model, &LIMITS)?;
     let arena = ARENA.take();
     let stack = Painted::new();
-    let runs: [(usize, &dyn Workers); 2] = [(1, &Inline), (Cores::here(), &cores)];
+    let runs: [(usize, &dyn Workers); 2] = [(1, &Inline), (cores.count(), &cores)];
     for (count, workers) in runs {
         let mut engine = Engine::new(&model, &plan, arena)?.with_workers(workers);
         let start = microseconds();
@@ -32,12 +32,16 @@ fn main(port: &mut Uart) -> Result<(), Error> {
         let tokens = (outcome.prompt + selftest::STEPS - 1) as u64;
         let time = (microseconds() - start) / tokens;
         // The port cannot fail.
-        _ = writeln!(port, "kernel {}, {count} cores: {time} µs per token", engine.kernel());
+        _ = writeln!(
+            port,
+            "kernel {}, {count} of {} cores: {time} µs per token",
+            engine.kernel(),
+            cores.count()
+        );
         _ = writeln!(port, "arena {ARENA_BYTES} bytes, context {}", engine.context());
         _ = writeln!(port, "prompt {} tokens, {} steps", outcome.prompt, selftest::STEPS);
         _ = writeln!(port, "logits {:016x}", outcome.hash);
     }
-    _ = writeln!(port, "shares {:?}", Cores::shares());
     _ = writeln!(port, "stack {} bytes", stack.used());
     Ok(())
 }
