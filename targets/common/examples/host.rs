@@ -7,9 +7,9 @@ use std::error::Error;
 use std::thread;
 
 use acorn_core::{Arena, Engine, Limits, Plan, kernel};
-use acorn_firmware::{ARENA_BYTES, LIMITS, SECOND_CORE_BYTES, TwoCores, boot, selftest};
+use acorn_firmware::{ARENA_BYTES, LIMITS, Pool, SECOND_CORE_BYTES, boot, selftest};
 
-static CORES: TwoCores = TwoCores::new(|| ());
+static CORES: Pool = Pool::new(|| ());
 
 fn main() -> Result<(), Box<dyn Error>> {
     let model = boot(|slot, error| eprintln!("slot {}: {error}", slot.name))?;

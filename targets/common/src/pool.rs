@@ -46,8 +46,8 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// `wake` is called when there is work, to end the other cores' sleep; what was written before must be
-    /// seen by then (on AArch64: `dsb ish`, `sev`).
+    /// `wake` is called when there is work, to end the other cores' sleep, once they see what was written before:
+    /// on Arm, `dsb` and `sev`. One that does not see it yet sleeps on, and is done without.
     pub const fn new(wake: fn()) -> Self {
         Self {
             busy: AtomicBool::new(false),

@@ -7,7 +7,7 @@ use core::convert::Infallible;
 
 use acorn_board::{model, print, read_line, report};
 use acorn_core::{Arena, Engine, Limits, Plan};
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS, Line, SECOND_CORE_BYTES, TwoCores, answer};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS, Line, Pool, SECOND_CORE_BYTES, answer};
 use cortex_m::asm;
 use cortex_m_rt::entry;
 use embassy_rp::bind_interrupts;
@@ -24,7 +24,10 @@ const ARENA_FOR_TWO: usize = ARENA_BYTES + SECOND_CORE_BYTES;
 /// What arrives while the engine computes, and what is to be sent.
 static BUFFERS: ConstStaticCell<[[u8; 256]; 2]> = ConstStaticCell::new([[0; 256]; 2]);
 /// Where core 1 finds work; it sleeps when there is none.
-static CORES: TwoCores = TwoCores::new(asm::sev);
+static CORES: Pool = Pool::new(|| {
+    asm::dsb(); // so that core 1 sees what it is woken for
+    asm::sev();
+});
 static CORE_1: ConstStaticCell<Stack<8192>> = ConstStaticCell::new(Stack::new());
 
 #[entry]
