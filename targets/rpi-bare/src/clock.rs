@@ -13,7 +13,8 @@ pub fn microseconds() -> u64 {
             options(nomem, nostack, preserves_flags),
         );
     }
-    ticks.saturating_mul(1_000_000) / per_second.max(1)
+    let per_second = per_second.max(1);
+    ticks / per_second * 1_000_000 + ticks % per_second * 1_000_000 / per_second
 }
 
 /// Waits at least that long.

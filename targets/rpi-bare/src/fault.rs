@@ -5,13 +5,13 @@
 use core::arch::asm;
 use core::fmt::Write;
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::uart::Uart;
 use crate::{cores, power};
 
-/// Whether something is being said already.
-static SAYING: AtomicBool = AtomicBool::new(false);
+/// The core that is saying something, counted from 1; 0 if none is.
+static SAYING: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
     /// Where the stacks begin, by `memory.x`: per core 2 MiB that are not mapped, then as many of stack.
@@ -41,15 +41,24 @@ extern "C" fn fault(entry: usize) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    end(|port| _ = writeln!(port, "error: core {}: {info}", cores::this()))
+    end(|port| {
+        _ = write!(port, "error: core {}: panic", cores::this());
+        if let Some(place) = info.location() {
+            _ = write!(port, " at {place}");
+        }
+        _ = writeln!(port, ": {}", info.message());
+    })
 }
 
-/// Says it, unless a fault led to this one, and switches off.
+/// Says it and switches off. A core that is not the first sleeps meanwhile; if saying it was a fault, that is that.
 fn end(say: impl FnOnce(&mut Uart)) -> ! {
-    if !SAYING.swap(true, Ordering::Relaxed) {
-        say(&mut Uart::after_fault());
+    let (this, mut port) = (cores::this() + 1, Uart::after_fault());
+    match SAYING.compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => say(&mut port),
+        Err(saying) if saying == this => {}
+        Err(_) => power::sleep_for_good(),
     }
-    power::off()
+    power::off(&mut port)
 }
 
 /// What an exception is called (Arm Architecture Reference Manual, ESR_EL1).

@@ -40,7 +40,7 @@ pub fn run(core: usize, program: fn(&mut Uart) -> Result<(), Error>) -> ! {
     if let Err(error) = program(&mut port) {
         report(&mut port, error);
     }
-    power::off()
+    power::off(&mut port)
 }
 
 /// Says what is wrong.
@@ -61,7 +61,7 @@ pub fn model(port: &mut Uart) -> Result<Model<'static>, Error> {
 /// The end of what is sent, as one types it: Ctrl-D.
 const END: u8 = 0x04;
 
-/// Waits for a line that is not empty; `None` when [Ctrl-D](END) comes first.
+/// Waits for a line that is not empty; `None` when Ctrl-D comes first.
 ///
 /// # Errors
 /// It is too long, or not UTF-8, or bytes were lost. The next one may be fine.

@@ -168,6 +168,7 @@ at_el1:
     msr     sctlr_el1, x0
     isb
 
+    msr     daifclr, #0b0100            // a device that does not answer is a fault
     mov     x29, #0
     mov     x30, #0
     mov     x0, x19

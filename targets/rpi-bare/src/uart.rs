@@ -85,7 +85,7 @@ impl Uart {
         if data & WRONG == 0 { Byte::Right(data as u8) } else { Byte::Lost }
     }
 
-    /// Sends text, each end of a line as carriage return and line feed, and waits until it is sent.
+    /// Sends text, each end of a line as carriage return and line feed.
     pub fn print(&mut self, text: &str) {
         for byte in text.bytes() {
             if byte == b'\n' {
@@ -93,6 +93,10 @@ impl Uart {
             }
             self.send(byte);
         }
+    }
+
+    /// Waits until all is sent.
+    pub fn flush(&mut self) {
         while read(PL011, FR) & BUSY != 0 {
             spin_loop();
         }

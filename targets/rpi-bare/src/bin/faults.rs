@@ -34,6 +34,9 @@ fn main(port: &mut Uart) -> Result<(), Error> {
                 }
             });
         },
+        "all" => loop {
+            cores.run(&undefined);
+        },
         _ => {}
     }
     port.print("no fault\n");
