@@ -71,8 +71,8 @@ fn name(entry: usize, syndrome: usize, address: usize) -> &'static str {
     }
     let class = syndrome >> 26 & 0x3F;
     let status = syndrome & 0x3F;
-    let stacks = (&raw const __stacks).addr();
-    let unmapped = address >= stacks && (address - stacks) / BLOCK % 2 == 0;
+    let place = address.wrapping_sub((&raw const __stacks).addr());
+    let below_a_stack = place < 2 * BLOCK * cores::COUNT && (place / BLOCK).is_multiple_of(2);
     match (class, status >> 2) {
         (0x00, _) => "undefined instruction",
         (0x07, _) => "vector instruction, but they are switched off",
@@ -82,9 +82,7 @@ fn name(entry: usize, syndrome: usize, address: usize) -> &'static str {
         (0x20 | 0x21, 3) => "jump to data",
         (0x20 | 0x21, _) => "instruction cannot be read",
         (0x22, _) => "jump to an address that is not a multiple of 4",
-        (0x24 | 0x25, 1) if unmapped && address < stacks + 2 * BLOCK * cores::COUNT => {
-            "the stack is too deep"
-        }
+        (0x24 | 0x25, 1) if below_a_stack => "the stack is too deep",
         (0x24 | 0x25, 1) => "access to memory that is not mapped",
         (0x24 | 0x25, 3) if syndrome & WRITE != 0 => "write to read-only memory",
         (0x24 | 0x25, _) if status == 0x21 => "misaligned access",
