@@ -22,7 +22,7 @@ pub(crate) enum Step {
     Doc,
     /// The core linked for microcontrollers: no heap, no panic, no recursion, no f64, not larger
     Firmware,
-    /// The firmware on emulated microcontrollers: it answers, and its logits have this machine's bits
+    /// The firmware on emulated boards: it answers, and its logits have this machine's bits
     Boards,
     /// The firmware of real boards: it builds, fits, and holds what the boot ROM wants
     Hardware,

@@ -12,8 +12,8 @@ use crate::boards::Board;
 use crate::command::{self, Result};
 use crate::kernels;
 use crate::linux::{MACHINES, Place, Tool};
-use crate::qemu;
 use crate::toolchain::Toolchain;
+use crate::{qemu, raspberry};
 
 /// Positions of the KV cache: what firmwares have. When they are full, it starts anew.
 const CONTEXT: &str = "128";
@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for &board in Board::MICROCONTROLLERS {
         hashes.board(board)?;
     }
+    hashes.raspberry()?;
     println!("{}", hashes.compare()?);
     Ok(())
 }
@@ -184,6 +185,18 @@ impl Hashes {
             hashes.push(after("logits ")?);
         }
         self.add(board.name(), &kernel, "decode, firmware", hashes);
+        Ok(())
+    }
+
+    /// The Raspberry Pi without an operating system, emulated.
+    fn raspberry(&mut self) -> Result<()> {
+        let toolchain = Toolchain::find(&[Board::Rpi3.target()])?;
+        let [first, second] =
+            self.models.each_ref().map(|model| raspberry::hashes(&toolchain, model, &self.steps));
+        let ([kernel, one, four], [_, other_one, other_four]) = (first?, second?);
+        for (hashes, cores) in [([one, other_one], "1 core"), ([four, other_four], "4 cores")] {
+            self.add("rpi3", &kernel, &format!("decode, firmware, {cores}"), hashes.into());
+        }
         Ok(())
     }
 

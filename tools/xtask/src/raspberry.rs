@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 
 use object::read::elf::ProgramHeader;
@@ -69,7 +70,8 @@ pub(crate) fn check(toolchain: &Toolchain, model: &Path) -> Result<()> {
     let said = typed(&image(&generate)?, PROMPT)?;
     let (first, rest) = said.split_once('\n').unwrap_or_default();
     let answer = Program::Generate.expected()?;
-    if !first.starts_with(&format!("kernel {kernel}, 4 cores, ")) || rest != format!("> {answer}> ")
+    if !first.starts_with(&format!("kernel {kernel}, 4 cores, "))
+        || rest != format!("> {answer}> \n")
     {
         return Err(format!("generate on rpi3: expected the answer {answer}found:\n{said}"));
     }
@@ -106,6 +108,22 @@ pub(crate) fn check(toolchain: &Toolchain, model: &Path) -> Result<()> {
     }
     println!("faults on rpi3: {} are named, and the board is off then", FAULTS.len());
     Ok(())
+}
+
+/// The kernel of `selftest`, and its hashes of so many random steps, with one core and with four.
+pub(crate) fn hashes(toolchain: &Toolchain, model: &Path, steps: &str) -> Result<[String; 3]> {
+    let board = Board::Rpi3;
+    let build = board.build("release");
+    command::run(board.cargo(toolchain, "build", build, model, &["--bin", "selftest"]))?;
+    let start = image(&board.programs(build).join("selftest"))?;
+    let said = talk(board.emulator(&start, &[]), io::Cursor::new(steps.to_owned()), false)?;
+    let kernel = board.runs(build);
+    let hash = |cores| {
+        let before = format!("random {steps} steps, {cores} cores: {kernel} ");
+        let hash = said.lines().find_map(|line| line.strip_prefix(&before));
+        hash.map(str::to_owned).ok_or_else(|| format!("no line \"{before}…\" in: {said}"))
+    };
+    Ok([kernel.to_owned(), hash(1)?, hash(4)?])
 }
 
 /// Builds and checks the firmware, and makes the file that goes onto the SD card; returns its line of figures.
@@ -163,8 +181,8 @@ fn typed(start: &Path, text: &str) -> Result<String> {
     talk(with_patience(&Board::Rpi3.emulator(start, &[])), io::Cursor::new(text.to_owned()), false)
 }
 
-/// Runs an emulator until the board is off: types what `input` gives, then Ctrl-D; returns, and may show, what
-/// the program sends, without carriage returns.
+/// Runs an emulator until the board is off: types what `input` gives, then Ctrl-D, once the program has said something
+/// (what comes in before its port is set up is lost); returns, and may show, what it sends, without carriage returns.
 fn talk(
     mut emulator: Command,
     mut input: impl Read + Send + 'static,
@@ -173,11 +191,15 @@ fn talk(
     let failed = |error: io::Error| format!("Raspberry Pi in QEMU: {error}");
     let mut child =
         emulator.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let (ready, begin) = mpsc::channel();
     if let Some(mut port) = child.stdin.take() {
         // It may wait for someone to type when the board is off already: nobody waits for it.
         thread::spawn(move || {
-            let sent = io::copy(&mut input, &mut port).and_then(|_| port.write_all(END));
-            drop(sent); // nobody is there to type to: that is seen below
+            if begin.recv().is_err() {
+                return; // the board is off, and has said nothing
+            }
+            // An error is the board's being off: that is seen below.
+            _ = io::copy(&mut input, &mut port).and_then(|_| port.write_all(END));
         });
     }
     let mut said = Vec::new();
@@ -188,6 +210,7 @@ fn talk(
             if count == 0 {
                 break;
             }
+            _ = ready.send(()); // who does not type any more does not listen
             let start = said.len();
             said.extend(chunk[..count].iter().filter(|&&byte| byte != b'\r'));
             if show {

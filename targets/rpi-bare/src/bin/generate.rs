@@ -29,7 +29,7 @@ fn main(port: &mut Uart) -> Result<(), Error> {
     loop {
         port.print("> ");
         let result = match read_line(port, &mut line) {
-            Ok(None) => return Ok(()),
+            Ok(None) => break,
             Ok(Some(prompt)) => {
                 answer(&mut engine, tokenizer, prompt, &mut |text| port.print(text))
             }
@@ -40,4 +40,6 @@ fn main(port: &mut Uart) -> Result<(), Error> {
             Err(error) => report(port, error), // the next prompt may be fine
         }
     }
+    port.print("\n");
+    Ok(())
 }

@@ -1,4 +1,5 @@
 //! The hash of the logits of 64 greedy steps, with one core and with all: the host's, if the engine keeps its promise.
+//! Then, line by line, of as many random steps as a line says.
 #![no_std]
 #![no_main]
 
@@ -6,11 +7,11 @@ use core::fmt::Write;
 
 use acorn_core::{Arena, Engine, Inline, Plan, Workers};
 use acorn_firmware::stack::Painted;
-use acorn_firmware::{ARENA_BYTES, Error, LIMITS, selftest};
+use acorn_firmware::{ARENA_BYTES, Error, LIMITS, Line, selftest};
 use acorn_rpi_bare::clock::microseconds;
 use acorn_rpi_bare::cores::Cores;
-use acorn_rpi_bare::model;
 use acorn_rpi_bare::uart::Uart;
+use acorn_rpi_bare::{model, read_line};
 use static_cell::ConstStaticCell;
 
 acorn_rpi_bare::entry!(main);
@@ -43,5 +44,19 @@ fn main(port: &mut Uart) -> Result<(), Error> {
         _ = writeln!(port, "logits {:016x}", outcome.hash);
     }
     _ = writeln!(port, "stack {} bytes", stack.used());
+
+    let mut line = Line::new();
+    while let Some(text) = read_line(port, &mut line)? {
+        let Ok(steps) = text.parse() else { continue };
+        for (count, workers) in runs {
+            let mut engine = Engine::new(&model, &plan, arena)?.with_workers(workers);
+            let hash = selftest::random(&mut engine, model.recipe().vocab_size, steps)?;
+            _ = writeln!(
+                port,
+                "random {steps} steps, {count} cores: {} {hash:016x}",
+                engine.kernel()
+            );
+        }
+    }
     Ok(())
 }
