@@ -139,7 +139,15 @@ fn fmt() -> Result<String> {
 }
 
 fn clippy() -> Result<String> {
-    command::run(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    command::run(cargo(&[
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     let mut firmware = cargo(&["clippy", "--all-targets", "--manifest-path", mcu::MANIFEST]);
     firmware.arg("--target-dir").arg(command::target_dir().join("mcu/host"));
     firmware.args(["--", "-D", "warnings"]);
@@ -150,7 +158,7 @@ fn clippy() -> Result<String> {
 }
 
 fn doc() -> Result<String> {
-    let mut doc = cargo(&["doc", "--no-deps", "-p", "acorn-core", "-p", "acorn-cli"]);
+    let mut doc = cargo(&["doc", "--release", "--no-deps", "-p", "acorn-core", "-p", "acorn-cli"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     command::run(doc)?;
     Ok("no warnings".into())
