@@ -13,9 +13,6 @@ use crate::hashes::Hashes;
 use crate::linkage;
 use crate::linux::{self, MACHINES, Machine, Place, Tool};
 
-/// The most bytes that a file may have, the bundled models in it included.
-const MOST_BYTES: u64 = 6 << 20;
-
 /// What the bundled model is asked.
 const PROMPT: &str = "turn the kitchen lights down to thirty percent";
 
@@ -127,8 +124,9 @@ fn check(tool: &Tool, host: &Observed) -> Result<(u64, Observed)> {
         return Err(format!("{name}: expected a static program, found that it loads {loads:?}"));
     }
     let bytes = program.len() as u64;
-    if bytes > MOST_BYTES {
-        return Err(format!("{name}: {bytes} bytes, of {MOST_BYTES}"));
+    let most = tool.machine.most_mib << 20;
+    if bytes > most {
+        return Err(format!("{name}: {bytes} bytes, of {most}"));
     }
     let place = tool.on_oldest();
     let observed = Observed::of(&place)?;

@@ -23,6 +23,8 @@ pub(crate) struct Machine {
     targets: &'static [&'static str],
     /// The linker of a target for glibc, and its Debian packages.
     linker: (&'static str, &'static str),
+    /// The most MiB that the file may have, the bundled models in it included.
+    pub(crate) most_mib: u64,
     /// QEMU's program.
     emulator: &'static str,
     /// Its processors, the oldest first.
@@ -42,12 +44,14 @@ const fn core(name: &'static str, kernels: &'static [&'static str]) -> Core {
     Core { name, kernels }
 }
 
-/// All machines. The oldest processor of `armv7` has no NEON, that of `x86_64` no AVX.
+/// All machines. The oldest processor of `armv7` has no NEON, that of `x86_64` no AVX; the latter has more kernels
+/// than the others.
 pub(crate) const MACHINES: [Machine; 5] = [
     Machine {
         name: "aarch64",
         targets: &["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"],
         linker: ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+        most_mib: 6,
         emulator: "qemu-aarch64",
         cores: &[
             core("cortex-a53", &["aarch64-neon", "scalar"]),
@@ -60,6 +64,7 @@ pub(crate) const MACHINES: [Machine; 5] = [
         name: "armv7",
         targets: &["armv7-unknown-linux-musleabihf", "armv7-unknown-linux-gnueabihf"],
         linker: ("arm-linux-gnueabihf-gcc", "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"),
+        most_mib: 6,
         emulator: "qemu-arm",
         cores: &[
             core("cortex-a9,neon=off", &["word-pairs", "scalar"]),
@@ -72,6 +77,7 @@ pub(crate) const MACHINES: [Machine; 5] = [
         // Debian's C library for these is compiled for ARMv7.
         targets: &["arm-unknown-linux-musleabihf"],
         linker: ("", ""),
+        most_mib: 6,
         emulator: "qemu-arm",
         cores: &[core("arm1176", &["word-pairs", "scalar"])],
     },
@@ -79,6 +85,7 @@ pub(crate) const MACHINES: [Machine; 5] = [
         name: "riscv64",
         targets: &["riscv64gc-unknown-linux-musl", "riscv64gc-unknown-linux-gnu"],
         linker: ("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"),
+        most_mib: 6,
         emulator: "qemu-riscv64",
         cores: &[core("rv64", &["scalar"])],
     },
@@ -86,6 +93,7 @@ pub(crate) const MACHINES: [Machine; 5] = [
         name: "x86_64",
         targets: &["x86_64-unknown-linux-musl"],
         linker: ("", ""),
+        most_mib: 7,
         emulator: "qemu-x86_64",
         cores: &[core("qemu64", &["scalar"])],
     },
