@@ -10,9 +10,10 @@ use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
 use crate::plan::{Inputs, Strips};
 
-/// Tokens that share one pass over a band's weights; their sums lie on the stack. AArch64's kernels make int8 of a
-/// band's nibbles once per pass.
-const TILE: usize = if cfg!(target_arch = "aarch64") { 64 } else { 8 };
+/// Tokens that share one pass over a band's weights; their sums lie on the stack. Kernels that lay out a band's weights
+/// anew do so once per pass.
+const TILE: usize =
+    if cfg!(any(target_arch = "aarch64", target_arch = "x86_64")) { 128 } else { 8 };
 
 /// Whether tokens go through some bands one after another: the kernels of microcontrollers gain nothing from
 /// several at once.
@@ -113,28 +114,29 @@ pub(super) fn linear(
         false => GRAIN.checked_div(per_band).unwrap_or(1).max(1),
     };
     share(workers, || {
+        let mut tile = (tokens > 1 && !ONE_BY_ONE).then(Tile::new);
         while let Some(mut claim) = strips.claim(grain) {
             let indices = claim.strips();
             if tokens == 1 {
                 one(kernel, projection, indices, &input, store, claim.whole_row(0));
-            } else if ONE_BY_ONE {
+            } else if let Some(tile) = &mut tile {
+                for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
+                    let band = matrix.band_of(bytes);
+                    let bias = bias.map(|bias| bias.band(index));
+                    let mut rows = claim.rows_of(index);
+                    many(kernel, &band, input, tile, |values| {
+                        if let Some(row) = rows.next() {
+                            store.put(&values, bias, row);
+                        }
+                    });
+                }
+            } else {
                 let mut rest = input;
                 for token in 0..tokens {
                     let (input, others) = rest.split();
                     rest = others;
                     let rows = claim.whole_row(token);
                     one(kernel, projection, indices.clone(), &input, store, rows);
-                }
-            } else {
-                for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
-                    let band = matrix.band_of(bytes);
-                    let bias = bias.map(|bias| bias.band(index));
-                    let mut rows = claim.rows_of(index);
-                    many(kernel, &band, input, |values| {
-                        if let Some(row) = rows.next() {
-                            store.put(&values, bias, row);
-                        }
-                    });
                 }
             }
         }
@@ -231,34 +233,54 @@ fn products(
     }
 }
 
+/// A band's rows for some tokens.
+struct Tile {
+    sums: [Sums<i32>; TILE],
+    values: [Sums<f32>; TILE],
+}
+
+impl Tile {
+    const fn new() -> Self {
+        Self { sums: [[0; BAND_ROWS]; TILE], values: [[0.0; BAND_ROWS]; TILE] }
+    }
+}
+
 /// A band's rows for all tokens, a tile at a time, to `put` token by token.
 #[inline(always)]
-fn many(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut put: impl FnMut(Sums<f32>)) {
-    let mut ints = input.ints;
-    let rows = match band {
-        Band::F32(band) => {
-            let cols = input.ints.cols.max(1);
-            for x in input.floats.chunks((cols * TILE).max(1)) {
-                let mut sums = [Sums::default(); TILE];
-                (kernel.f32)(band.columns, x, &mut sums);
-                sums.into_iter().take(x.len() / cols).for_each(&mut put);
-            }
-            return;
-        }
-        Band::Q8(band) => &band.scales,
-        Band::Q4(band) => &band.scales,
-    };
-    let mut sums = [Sums::default(); TILE];
-    for scales in input.scales.chunks(TILE) {
-        let (x, rest) = ints.split(scales.len());
+fn many(
+    kernel: &Kernel,
+    band: &Band<'_>,
+    input: Input<'_>,
+    tile: &mut Tile,
+    mut put: impl FnMut(Sums<f32>),
+) {
+    let Tile { sums, values } = tile;
+    let (mut floats, mut ints, mut scales) = (input.floats, input.ints, input.scales);
+    for first in (0..input.tokens()).step_by(TILE) {
+        let tokens = TILE.min(input.tokens() - first);
+        let (x, rest) = ints.split(tokens);
         ints = rest;
-        match band {
-            Band::Q8(band) => (kernel.q8)(band.groups, x, &mut sums),
-            Band::Q4(band) => (kernel.q4)(band.groups, band.pairs, x, &mut sums),
-            Band::F32(_) => {}
-        }
-        for (sums, scale) in sums.iter().zip(scales) {
-            put(rescale(sums, rows, *scale));
+        let rows = match band {
+            Band::F32(band) => {
+                let (x, rest) = floats.split_at_checked(tokens * x.cols).unwrap_or((floats, &[]));
+                floats = rest;
+                (kernel.f32)(band.columns, x, values);
+                None
+            }
+            Band::Q8(band) => {
+                (kernel.q8)(band.groups, x, sums);
+                Some(&band.scales)
+            }
+            Band::Q4(band) => {
+                (kernel.q4)(band.groups, band.pairs, x, sums);
+                Some(&band.scales)
+            }
+        };
+        let (now, later) = scales.split_at_checked(tokens).unwrap_or_default();
+        scales = later;
+        for (token, (sums, values)) in sums.iter().zip(&*values).enumerate().take(tokens) {
+            let scale = now.get(token).copied().unwrap_or_default();
+            put(rows.map_or(*values, |rows| rescale(sums, rows, scale)));
         }
     }
 }
