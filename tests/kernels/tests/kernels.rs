@@ -112,7 +112,7 @@ fn extremes_are_exact() {
     check(Encoding::Q8, &uniform(1 << 17, -127, 1, 0), &vec![-127; 1 << 17], 1);
 }
 
-/// Rows of more blocks than a kernel makes int8 at a time, and every number of tokens that share that.
+/// Rows of more blocks than a kernel lays out at a time, and every number of tokens that share that.
 #[test]
 fn wide_rows_by_several_tokens_are_exact() {
     let cols = 32 * 53;
@@ -125,8 +125,11 @@ fn wide_rows_by_several_tokens_are_exact() {
         zeros: std::array::from_fn(|r| (0..53).map(|b| number(r + 9, b) as i32 % 16 - 8).collect()),
     };
     let x: Vec<i8> = (0..cols).map(|k| (number(1, k) % 255) as i8).map(|x| x.max(-127)).collect();
-    for tokens in 1..=17 {
+    let mut ints = weights.clone();
+    ints.rows.iter_mut().flatten().enumerate().for_each(|(i, w)| *w = (i * 31 % 255) as i32 - 127);
+    for tokens in 1..=33 {
         check(Encoding::Q4, &weights, &x, tokens);
+        check(Encoding::Q8, &ints, &x, tokens);
     }
 }
 
@@ -143,7 +146,7 @@ fn case(
 ) -> impl Strategy<Value = (Weights, Vec<i8>, usize)> {
     (1usize..=20).prop_flat_map(move |blocks| {
         let x = proptest::collection::vec(-127i8..=127, blocks * 32);
-        (band(blocks, weights.clone()), x, 1usize..=17)
+        (band(blocks, weights.clone()), x, 1usize..=33)
     })
 }
 

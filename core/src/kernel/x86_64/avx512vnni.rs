@@ -1,26 +1,31 @@
-//! AVX-512 VNNI on registers of 256 bits: `vpdpbusd` adds four products of u8 and i8 to an i32, one
-//! per row, exactly.
+//! AVX-512 VNNI: `vpdpbusd` adds four products of u8 and i8 to an i32, exactly. A register has 8 columns of 8 rows,
+//! two sums for each row.
 //!
 //! ```text
-//! q8, per group and token:  vpdpbusd(w + 128, x4); at the end less 128 · Σx
-//! q4, per block:            n·s ≤ 240 is a u8 again: one 16-bit multiply makes two of them, since
-//!                           neither product carries over
-//!     per token:            vpdpbusd(n·s, x4); at the end times 4
-//!                           vpdpwssd(s·(z - 32), Σx) for the zero points, two blocks at a time
+//! r0: k0 … k7, r1: k0 … k7, … r7: k0 … k7   by   x0 … x7 in every row
+//!
+//! q8, per two groups and token:  vpdpbusd(w + 128, x8); at the end less 128 · Σx
+//! q4, per group:                 n·s ≤ 240 is a u8 again: one 16-bit multiply makes two of them
+//!     per token:                 vpdpbusd(n·s, x8); at the end times 4
+//!                                vpdpwssd(s·(z - 32), Σx) for the zero points, four blocks at a time
 //! ```
 //!
-//! Up to 8 tokens share each load of weights. With fewer, each has several sums in flight, so that
-//! the instruction's latency does not add up.
+//! Up to 4 tokens share each load of weights, each with several sums in flight, so that the instruction's latency
+//! does not add up. For more, see [`expand`].
 
 use core::arch::x86_64::*;
 
-use super::registers::{Parameters, broadcast, load, prefetch, prefetch_next_band, store};
+use super::expand;
+use super::registers::{prefetch, prefetch_next_band, store};
+use super::registers512::{
+    add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned,
+};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, gemv};
 
 /// How far ahead of their use bytes of the weights are asked for. Measured on a Sapphire Rapids with SmolLM2's
 /// shape, tok/s at 4 and 8 bits: 320 and 512 bytes 226, 107; 2 KiB 282, 122; 4 KiB 309, 153; 8 KiB 334, 123.
-const AHEAD: usize = 4096;
+pub(super) const AHEAD: usize = 4096;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx512vnni",
@@ -48,13 +53,16 @@ pub(super) fn kernel() -> Option<&'static Kernel> {
 /// The sum of the sums in flight.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn add_up<const U: usize>(totals: [__m256i; U]) -> __m256i {
-    totals.into_iter().fold(_mm256_setzero_si256(), |sum, total| _mm256_add_epi32(sum, total))
+fn add_up<const U: usize>(totals: [__m512i; U]) -> __m512i {
+    totals.into_iter().fold(_mm512_setzero_si512(), |sum, total| _mm512_add_epi32(sum, total))
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q8_tile(groups));
+    if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
+        return expand::q8(groups, x, &mut sums[..x.tokens()]);
+    }
+    super::tiles!(x, sums, [4, 4] [2, 4] [1, 8] q8_tile(groups));
 }
 
 /// T tokens, with U sums in flight each.
@@ -62,43 +70,46 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q8_tile<const T: usize, const U: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     debug_assert!(x.tokens() == T && sums.len() == T);
-    let sign = _mm256_set1_epi8(-128);
-    let groups = groups.get(..x.cols / 4).unwrap_or(groups);
-    let mut totals = [[_mm256_setzero_si256(); U]; T];
-    let (chunks, rest) = groups.as_chunks::<U>();
-    let mut column = 0;
-    let mut add = |column: usize, group: &Group, u: usize| {
-        if T == 1 && u.is_multiple_of(2) {
-            prefetch::<AHEAD>(group);
+    let mut totals = [[_mm512_setzero_si512(); U]; T];
+    let mut add = |i: usize, u: usize, two: &[Group; 2]| {
+        if T == 1 {
+            prefetch::<AHEAD>(&two[0]);
         }
-        let w = _mm256_xor_si256(load(group), sign);
+        let w = unsigned(two);
         for (t, totals) in totals.iter_mut().enumerate() {
-            // SAFETY: token t < T of x.cols ≥ column + 4 columns.
-            let x = unsafe { broadcast(x.values.as_ptr().add(t * x.cols + column)) };
-            totals[u] = _mm256_dpbusd_epi32(totals[u], w, x);
+            // SAFETY: token t < T of x.cols ≥ 8·i + 8 columns.
+            let x = unsafe { broadcast(x.values.as_ptr().add(t * x.cols + 8 * i)) };
+            totals[u] = _mm512_dpbusd_epi32(totals[u], w, x);
         }
     };
-    for chunk in chunks {
-        for (u, group) in chunk.iter().enumerate() {
-            add(column + 4 * u, group, u);
+    let (twos, last) = twos(groups.get(..x.cols / 4).unwrap_or(groups));
+    let (chunks, rest) = twos.as_chunks::<U>();
+    for (i, chunk) in chunks.iter().enumerate() {
+        for (u, two) in chunk.iter().enumerate() {
+            add(i * U + u, u, two);
         }
-        column += 4 * U;
     }
-    for (u, group) in rest.iter().enumerate() {
-        add(column + 4 * u, group, u);
+    for (i, two) in (chunks.len() * U..).zip(rest.iter().chain(&last)) {
+        add(i, 0, two);
     }
     let blocks = (x.cols / BLOCK).max(1);
     for ((sums, totals), block_sums) in
         sums.iter_mut().zip(totals).zip(x.block_sums.chunks_exact(blocks))
     {
         let sum: i32 = block_sums.iter().map(|&sum| i32::from(sum)).sum();
-        store(sums, _mm256_sub_epi32(add_up(totals), _mm256_set1_epi32(128 * sum)));
+        store(sums, _mm256_sub_epi32(rows(add_up(totals)), _mm256_set1_epi32(128 * sum)));
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q4_tile((groups, pairs)));
+    if x.block_sums.len() < x.tokens() * (x.cols / BLOCK) {
+        return; // out of contract: nothing may be read that is not there
+    }
+    if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
+        return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);
+    }
+    super::tiles!(x, sums, [4, 4] [2, 4] [1, 8] q4_tile((groups, pairs)));
 }
 
 /// T tokens, with U sums in flight each.
@@ -110,42 +121,30 @@ fn q4_tile<const T: usize, const U: usize>(
     sums: &mut [Sums<i32>],
 ) {
     debug_assert!(x.tokens() == T && sums.len() == T);
-    let nibble = _mm256_set1_epi8(0xF);
-    let mut totals = [[_mm256_setzero_si256(); U]; T];
-    let mut zeros = [_mm256_setzero_si256(); T];
+    let mut totals = [[_mm512_setzero_si512(); U]; T];
     for ((p, pair), blocks) in pairs.iter().enumerate().zip(super::blocks(groups, x).chunks(2)) {
         if T == 1 {
             prefetch_next_band(groups, pairs, p);
         }
-        let parameters = Parameters::of(pair);
-        for (t, zeros) in zeros.iter_mut().enumerate() {
-            let block_sums = _mm256_set1_epi32(super::pair_sums(x, t, p));
-            *zeros = _mm256_dpwssd_epi32(*zeros, parameters.offsets, block_sums);
-        }
-        for ((b, groups), s) in blocks.iter().enumerate().zip(parameters.sub_scales) {
+        for ((b, groups), s) in blocks.iter().enumerate().zip(sub_scales(pair)) {
             for (g, group) in groups.iter().enumerate() {
                 if T == 1 && g % 2 == 0 {
                     prefetch::<AHEAD>(group);
                 }
-                let w = load(group);
-                let low = _mm256_mullo_epi16(_mm256_and_si256(w, nibble), s);
-                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble);
-                let high = _mm256_mullo_epi16(high, s);
+                let w = nibbles(group, s);
                 let column = (2 * p + b) * BLOCK + 8 * g;
                 for (t, totals) in totals.iter_mut().enumerate() {
                     // SAFETY: token t < T of x.cols ≥ column + 8 columns (`super::blocks`).
-                    let (x_low, x_high) = unsafe {
-                        let x = x.values.as_ptr().add(t * x.cols + column);
-                        (broadcast(x), broadcast(x.add(4)))
-                    };
-                    let (u, v) = (2 * g % U, (2 * g + 1) % U);
-                    totals[u] = _mm256_dpbusd_epi32(totals[u], low, x_low);
-                    totals[v] = _mm256_dpbusd_epi32(totals[v], high, x_high);
+                    let x = unsafe { broadcast(x.values.as_ptr().add(t * x.cols + column)) };
+                    let u = (4 * b + g) % U;
+                    totals[u] = _mm512_dpbusd_epi32(totals[u], w, x);
                 }
             }
         }
     }
-    for ((sums, totals), zeros) in sums.iter_mut().zip(totals).zip(zeros) {
-        store(sums, _mm256_add_epi32(_mm256_slli_epi32::<2>(add_up(totals)), zeros));
+    let mut totals = totals.map(|totals| _mm512_slli_epi32::<2>(add_up(totals)));
+    add_offsets(&mut totals, pairs.chunks(2).map(|pairs| offsets(pairs)), x, 0);
+    for (sums, total) in sums.iter_mut().zip(totals) {
+        store(sums, rows(total));
     }
 }

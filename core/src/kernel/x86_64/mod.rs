@@ -1,10 +1,12 @@
-//! x86-64: AVX2, and AVX-512 VNNI on registers of 256 bits.
+//! x86-64: AVX2, and AVX-512 VNNI.
 #![allow(unsafe_code)]
 
 mod avx2;
 mod avx512vnni;
 mod detect;
+mod expand;
 mod registers;
+mod registers512;
 mod softmax;
 
 use super::tiles::{blocks, tiles, wide_tiles};
