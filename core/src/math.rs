@@ -296,12 +296,10 @@ fn largest(x: &[f32], least: f32, mask: u32) -> f32 {
 /// The largest |x|; NaN counts as nothing.
 #[inline(always)]
 pub fn max_abs(x: &[f32]) -> f32 {
-    if cfg!(any(target_arch = "arm", target_arch = "riscv32")) {
-        // Without their sign, floats are ordered as their bits are; those of NaN are beyond infinity's.
-        let twice = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
-        if twice <= f32::INFINITY.to_bits() << 1 {
-            return f32::from_bits(twice >> 1);
-        }
+    // Without their sign, floats are ordered as their bits are; those of NaN are beyond infinity's.
+    let twice = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
+    if twice <= f32::INFINITY.to_bits() << 1 {
+        return f32::from_bits(twice >> 1);
     }
     largest(x, 0.0, u32::MAX >> 1)
 }
