@@ -14,6 +14,12 @@ pub(super) fn avx2() -> bool {
     saved(YMM) && extended().is_some_and(|(ebx, _)| ebx & (1 << 5) != 0)
 }
 
+/// Whether AVX-VNNI can be used.
+pub(super) fn avxvnni() -> bool {
+    let has = || __cpuid_count(7, 0).eax >= 1 && __cpuid_count(7, 1).eax & (1 << 4) != 0;
+    avx2() && has()
+}
+
 /// Whether AVX-512 VNNI, VL, BW and F can be used.
 pub(super) fn avx512vnni() -> bool {
     let has = |(ebx, ecx): (u32, u32)| {

@@ -1,8 +1,9 @@
-//! x86-64: AVX2, and AVX-512 VNNI.
+//! x86-64: AVX2, AVX-VNNI, and AVX-512 VNNI.
 #![allow(unsafe_code)]
 
 mod avx2;
 mod avx512vnni;
+mod avxvnni;
 mod detect;
 mod expand;
 mod registers;
@@ -15,7 +16,7 @@ use crate::format::BLOCK;
 
 /// The kernels of this folder that this machine can run, the best one first.
 pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
-    [avx512vnni::kernel(), avx2::kernel()].into_iter().flatten()
+    [avx512vnni::kernel(), avxvnni::kernel(), avx2::kernel()].into_iter().flatten()
 }
 
 /// Token `t`'s sums of the blocks 2·p and 2·p + 1 in the halves of an i32; 0 for a block that is not
