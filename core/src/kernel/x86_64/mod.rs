@@ -5,9 +5,7 @@ mod avx2;
 mod avx512vnni;
 mod avxvnni;
 mod detect;
-mod expand;
 mod registers;
-mod registers512;
 mod softmax;
 
 use super::tiles::{blocks, tiles, wide_tiles};

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::{Parameters, load};
+use super::super::registers::{Parameters, load};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::{Group, Ints};

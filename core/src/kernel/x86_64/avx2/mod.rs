@@ -11,7 +11,10 @@
 //! q8_wide, per group and token: w widened to i16; maddwd → i32, two per row
 //! ```
 //!
-//! Up to 4 tokens share each load of weights; their sums stay in registers.
+//! Up to 4 tokens share each load of weights; their sums stay in registers. More share nibbles that are laid out
+//! for them: [`expand`].
+
+mod expand;
 
 use core::arch::x86_64::*;
 
@@ -121,7 +124,10 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if x.block_sums.len() < x.tokens() * (x.cols / BLOCK) {
         return; // out of contract: nothing may be read that is not there
     }
-    super::tiles!(x, sums, [8] [4] [2] [1] q4_tile((groups, pairs)));
+    if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
+        return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);
+    }
+    super::tiles!(x, sums, [4] [2] [1] q4_tile((groups, pairs)));
 }
 
 #[inline]

@@ -13,15 +13,15 @@
 //! Up to 4 tokens share each load of weights, each with several sums in flight, so that the instruction's latency
 //! does not add up. For more, see [`expand`].
 
+mod expand;
+mod registers;
+
 use core::arch::x86_64::*;
 
-use super::expand;
 use super::registers::{prefetch, prefetch_next_band, store};
-use super::registers512::{
-    add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned,
-};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, gemv};
+use registers::{add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned};
 
 /// How far ahead of their use bytes of the weights are asked for. Measured on a Sapphire Rapids with SmolLM2's
 /// shape, tok/s at 4 and 8 bits: 320 and 512 bytes 226, 107; 2 KiB 282, 122; 4 KiB 309, 153; 8 KiB 334, 123.

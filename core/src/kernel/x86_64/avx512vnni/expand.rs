@@ -9,9 +9,9 @@
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
-use super::avx512vnni::AHEAD;
-use super::registers::{prefetch, store};
-use super::registers512::{
+use super::super::registers::{prefetch, store};
+use super::AHEAD;
+use super::registers::{
     add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned,
 };
 use crate::format::BLOCK;
@@ -143,7 +143,7 @@ pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums
     debug_assert!(x.tokens() == sums.len());
     sums.fill(Sums::default());
     let mut expanded = Expanded::new(0);
-    let blocks = super::blocks(groups, x);
+    let blocks = super::super::blocks(groups, x);
     let parts = blocks.chunks(TOGETHER).zip(pairs.chunks(TOGETHER / 2));
     for (first, (blocks, pairs)) in (0..).step_by(TOGETHER).zip(parts) {
         let twos = expanded.weights.chunks_mut(2 * PER_BLOCK);
