@@ -25,6 +25,8 @@ mod tiles;
 mod wasm32;
 #[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), not(any(acorn_dsp, acorn_mve))))]
 mod word;
+#[cfg(any(target_arch = "riscv64", target_arch = "x86_64"))]
+mod word64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -182,6 +184,8 @@ pub fn available() -> impl Iterator<Item = &'static Kernel> {
     let fast = fast.chain(wasm32::available());
     #[cfg(all(any(target_arch = "arm", target_arch = "riscv32"), not(any(acorn_dsp, acorn_mve))))]
     let fast = fast.chain([&word::KERNEL]);
+    #[cfg(any(target_arch = "riscv64", target_arch = "x86_64"))]
+    let fast = fast.chain([&word64::KERNEL]);
     fast.chain([&scalar::KERNEL])
 }
 

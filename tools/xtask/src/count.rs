@@ -1,4 +1,4 @@
-//! `cargo xtask count`: instructions per token on emulated Arm processors.
+//! `cargo xtask count`: instructions per token on emulated processors.
 //!
 //! ```text
 //! shape → folder (synth) → .acorn file
@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::{self, Result, cargo};
-use crate::kernels::{AARCH64, ARMV7, Family, needed};
+use crate::kernels::{AARCH64, ARMV7, Family, RISCV64, needed};
 use crate::shapes::Shape;
 use crate::synth;
 
@@ -24,10 +24,10 @@ const DECODE: u64 = 32;
 const PROMPT: u64 = 128;
 
 /// Processors that stand for a kernel each.
-const PROCESSORS: [(&str, Family); 3] =
-    [("cortex-a72", AARCH64), ("cortex-a76", AARCH64), ("cortex-a7", ARMV7)];
+const PROCESSORS: [(&str, Family); 4] =
+    [("cortex-a72", AARCH64), ("cortex-a76", AARCH64), ("cortex-a7", ARMV7), ("rv64", RISCV64)];
 
-/// Count instructions per token on emulated Arm processors
+/// Count instructions per token on emulated processors
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  cargo xtask count --quants q4 --processors cortex-a72 --functions 12"
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Encodings
     #[arg(long, value_name = "q4,q8", value_delimiter = ',', default_value = "q4,q8")]
     quants: Vec<String>,
-    /// Processors, of cortex-a72, cortex-a76 and cortex-a7
+    /// Processors, of cortex-a72, cortex-a76, cortex-a7 and rv64
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     processors: Vec<String>,
     /// Show as many functions that take most of the decoding and of the prompt

@@ -45,6 +45,15 @@ pub(crate) const ARMV7: Family = Family {
     ],
 };
 
+pub(crate) const RISCV64: Family = Family {
+    target: "riscv64gc-unknown-linux-gnu",
+    linker: "riscv64-linux-gnu-gcc",
+    emulator: "qemu-riscv64",
+    packages: "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
+    sysroot: "/usr/riscv64-linux-gnu",
+    processors: &[("rv64", "word-quads scalar")],
+};
+
 impl Family {
     /// A toolchain, where the programs that this takes are there.
     pub(crate) fn toolchain(&self) -> Result<Toolchain> {

@@ -87,7 +87,7 @@ pub(crate) const MACHINES: [Machine; 5] = [
         linker: ("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"),
         most_mib: 6,
         emulator: "qemu-riscv64",
-        cores: &[core("rv64", &["scalar"])],
+        cores: &[core("rv64", &["word-quads", "scalar"])],
     },
     Machine {
         name: "x86_64",
@@ -95,7 +95,7 @@ pub(crate) const MACHINES: [Machine; 5] = [
         linker: ("", ""),
         most_mib: 7,
         emulator: "qemu-x86_64",
-        cores: &[core("qemu64", &["scalar"])],
+        cores: &[core("qemu64", &["word-quads", "scalar"])],
     },
 ];
 
