@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::format::encoding::{BAND_ROWS, q4::Pair};
-use crate::kernel::{Group, Sums, Wide};
+use crate::kernel::{Group, Sums};
 
 /// Bytes of a line of the caches.
 const LINE: usize = 64;
@@ -60,16 +60,11 @@ pub(super) fn prefetch_next_band(groups: &[Group], pairs: &[Pair], index: usize)
     }
 }
 
-/// Asks for the groups that will be read in these ones' place the next time.
+/// Asks for the line that `group` is in, if there is one.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn prefetch_next(weights: Wide<'_>) {
-    for groups in weights.bands() {
-        for group in groups.iter().step_by(LINE / size_of::<Group>()) {
-            let next = core::ptr::from_ref(group).wrapping_add(weights.ahead);
-            _mm_prefetch::<_MM_HINT_T0>(next.cast()); // as above
-        }
-    }
+pub(super) fn prefetch_line(group: *const Group) {
+    _mm_prefetch::<_MM_HINT_T0>(group.cast()); // as above
 }
 
 /// The parameters of two blocks.

@@ -19,7 +19,7 @@ mod expand;
 use core::arch::x86_64::*;
 
 use super::registers::{
-    Parameters, broadcast, load, prefetch, prefetch_next, prefetch_next_band, store,
+    Parameters, broadcast, load, prefetch, prefetch_line, prefetch_next_band, store,
 };
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, Wide, gemv};
@@ -215,8 +215,13 @@ pub(super) fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [S
 
 #[target_feature(enable = "avx2")]
 fn q8_wide_avx2(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    prefetch_next(weights);
-    super::wide_tiles!(weights, x, tokens, sums, [6] [4] [3] [2] [1] q8_wide_tile);
+    for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens.max(1))) {
+        for group in groups.iter().step_by(2) {
+            prefetch_line(core::ptr::from_ref(group).wrapping_add(weights.ahead));
+        }
+        let band = Wide { groups, ..weights };
+        super::wide_tiles!(band, x, tokens, sums, [6] [4] [3] [2] [1] q8_wide_tile);
+    }
 }
 
 #[inline]
