@@ -15,11 +15,14 @@
 
 mod expand;
 mod registers;
+mod softmax;
+mod wide;
 
 use core::arch::x86_64::*;
 
 use super::registers::{prefetch, prefetch_next_band, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
+use crate::kernel::elementwise::Elementwise;
 use crate::kernel::{Group, Ints, Kernel, Sums, gemv};
 use registers::{add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned};
 
@@ -40,9 +43,17 @@ static KERNEL: Kernel = Kernel {
     },
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
-    // Compilers make the same of `vpdpwssd`.
-    q8_wide: super::avx2::q8_wide,
-    elementwise: super::elementwise_for!("avx512f,avx512bw,avx512vl"),
+    q8_wide: |weights, x, tokens, sums| {
+        // SAFETY: as above.
+        unsafe { wide::q8_wide(weights, x, tokens, sums) }
+    },
+    elementwise: Elementwise {
+        softmax: |scores, scales, limit, x, q| {
+            // SAFETY: as above.
+            unsafe { softmax::softmax(scores, scales, limit, x, q) }
+        },
+        ..super::elementwise_for!("avx512f,avx512bw,avx512vl")
+    },
 };
 
 /// The kernel, on machines that have the features.
