@@ -1,7 +1,7 @@
 //! AArch64: the NEON that all of them have, and the dot products of later ones.
 //!
 //! A group's 32 bytes are two registers, rows 0 to 3 and rows 4 to 7, four bytes of each. NEON is what the
-//! elementwise loops are compiled for; one of them gains by an instruction that compilers do not find.
+//! elementwise loops are compiled for; two of them gain by instructions that compilers do not find.
 #![allow(unsafe_code)]
 
 mod detect;
@@ -12,6 +12,7 @@ mod gemv;
 mod i8mm;
 mod neon;
 mod quantize;
+mod softmax;
 
 use core::arch::aarch64::*;
 
