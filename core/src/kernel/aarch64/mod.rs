@@ -13,8 +13,11 @@ mod i8mm;
 mod neon;
 mod quantize;
 mod softmax;
+mod widen;
 
 use core::arch::aarch64::*;
+
+pub(super) use widen::widen;
 
 use super::tiles::{blocks, tiles, wide_tiles};
 use super::{Group, Ints, Kernel};
