@@ -12,7 +12,7 @@ use crate::plan::{Inputs, Strips};
 
 /// Tokens that share one pass over a band's weights; their sums lie on the stack. AArch64's kernels make int8 of a
 /// band's nibbles once per pass.
-const TILE: usize = if cfg!(target_arch = "aarch64") { 64 } else { 8 };
+const TILE: usize = if cfg!(target_arch = "aarch64") { 128 } else { 8 };
 
 /// Whether tokens go through some bands one after another: the kernels of microcontrollers gain nothing from
 /// several at once.

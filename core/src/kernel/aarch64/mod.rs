@@ -32,32 +32,6 @@ pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
 /// The low nibbles of a register of bytes.
 const NIBBLE: u8 = 0xF;
 
-/// A byte in all bytes of a word.
-const fn all(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// The sub-scales s of the first (`which` 0) or second block of a pair, a byte per row. In a general
-/// register, since the vector units have enough to do.
-#[inline]
-fn sub_scales(pair: &Pair, which: usize) -> u64 {
-    ((word(pair, 0) >> (4 * which)) & all(NIBBLE)) + all(1)
-}
-
-/// Their zeros z. As bytes: n + 0x78 carries into the eighth bit where n ≥ 8; turned over, that bit is
-/// the sign of n - 8.
-#[inline]
-fn zeros(pair: &Pair, which: usize) -> u64 {
-    (((word(pair, 1) >> (4 * which)) & all(NIBBLE)) + all(0x78)) ^ all(0x80)
-}
-
-/// A half of a pair.
-#[inline]
-fn word(pair: &Pair, half: usize) -> u64 {
-    // SAFETY: 8 of a pair's 16 bytes, for a `half` of 0 or 1.
-    unsafe { pair.as_ptr().cast::<u64>().add(half & 1).read_unaligned() }
-}
-
 /// Rows 0 to 3, then rows 4 to 7 of a group.
 #[inline]
 fn load(group: &Group) -> [int8x16_t; 2] {

@@ -18,6 +18,7 @@
 
 mod q4;
 mod q8;
+mod several;
 
 use core::arch::aarch64::*;
 use core::arch::asm;

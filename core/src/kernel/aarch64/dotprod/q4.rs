@@ -17,11 +17,11 @@ use core::arch::aarch64::*;
 use core::arch::asm;
 use core::array::from_fn;
 
-use super::super::expand::{self, WORTH_EXPANDING};
+use super::super::expand::{self, Columns, WORTH_EXPANDING};
 use super::super::gemv::rescale;
 use super::super::widen::{FOUR, Widths};
 use super::super::{blocks_for, neon, store};
-use super::q8::Sdot;
+use super::several::Sdot;
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::{Bands, Group, Ints, Sums};
@@ -30,14 +30,15 @@ use crate::kernel::{Bands, Group, Ints, Sums};
 #[target_feature(enable = "dotprod")]
 pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     let tokens = x.tokens().min(sums.len());
-    if tokens >= WORTH_EXPANDING {
-        // SAFETY: this function's processors have SDOT.
-        return unsafe { expand::q4::<Sdot>(groups, pairs, x, sums) };
-    }
     let blocks = blocks_for(tokens, groups, pairs, x).len();
     let Some(widths) = Widths::of(&x, tokens).filter(|_| blocks == x.cols / BLOCK) else {
         return (neon::KERNEL.q4)(groups, pairs, x, sums);
     };
+    if tokens >= WORTH_EXPANDING {
+        let digits = Columns { x: widths.digits.cast(), stride: Widths::stride(blocks) };
+        // SAFETY: this function's processors have SDOT; `Widths` sees to it that there are digits.
+        return unsafe { expand::q4::<Sdot>(groups, pairs, x, digits, sums) };
+    }
     let band = Band { groups: groups.as_ptr().cast(), pairs: pairs.as_ptr().cast() };
     for (token, sums) in sums.iter_mut().take(tokens).enumerate() {
         let token = Token { x: x.values.as_ptr(), widths }.skip(token, x.cols);

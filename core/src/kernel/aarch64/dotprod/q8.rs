@@ -4,7 +4,7 @@ use core::arch::aarch64::*;
 use core::arch::asm;
 use core::array::from_fn;
 
-use super::super::expand::{Columns, Dot, Totals};
+use super::super::expand::{Columns, Totals};
 use super::super::{load, store, tiles, wide_tiles};
 use super::{activations, dot16, sdot};
 use crate::kernel::{Group, Ints, Sums, Wide};
@@ -31,23 +31,13 @@ fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]
     }
 }
 
-/// SDOT, for nibbles made int8.
-pub(in super::super) struct Sdot;
-
-impl Dot for Sdot {
-    // SAFETY: asks for what the trait does.
-    #[inline(always)]
-    unsafe fn dot<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
-        // SAFETY: by this function's contract.
-        unsafe { fours_by(fours, x) }
-    }
-}
-
+/// See [`super::super::expand::Dot::dot`].
+///
 /// # Safety
-/// See [`Dot::dot`].
+/// As there.
 #[inline]
 #[target_feature(enable = "dotprod")]
-unsafe fn fours_by<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
+pub(super) unsafe fn fours_by<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
     let mut totals = [[vdupq_n_s32(0); 2]; T];
     let mut x_at: [_; T] = from_fn(|t| x.x.wrapping_add(t * x.stride));
     for groups in fours {
