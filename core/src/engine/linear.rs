@@ -8,7 +8,7 @@ use super::workers::{Workers, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
-use crate::plan::{Inputs, Strips};
+use crate::plan::{Claim, Inputs, Strips};
 
 /// Tokens that share one pass over a band's weights; their sums lie on the stack. AArch64's kernels make int8 of a
 /// band's nibbles once per pass.
@@ -103,7 +103,7 @@ pub(super) fn linear(
     output: Output<'_>,
 ) {
     let Output { values, stride, store } = output;
-    let Projection { matrix, bias } = projection;
+    let matrix = projection.matrix;
     let strips = Strips::new(values, stride, matrix.rows(), BAND_ROWS, bands);
     let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
     let tokens = input.tokens();
@@ -126,16 +126,7 @@ pub(super) fn linear(
                     one(kernel, projection, indices.clone(), &input, store, rows);
                 }
             } else {
-                for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
-                    let band = matrix.band_of(bytes);
-                    let bias = bias.map(|bias| bias.band(index));
-                    let mut rows = claim.rows_of(index);
-                    many(kernel, &band, input, |values| {
-                        if let Some(row) = rows.next() {
-                            store.put(&values, bias, row);
-                        }
-                    });
-                }
+                several(kernel, projection, indices, &input, store, &mut claim);
             }
         }
     });
@@ -231,34 +222,91 @@ fn products(
     }
 }
 
-/// A band's rows for all tokens, a tile at a time, to `put` token by token.
-#[inline(always)]
-fn many(kernel: &Kernel, band: &Band<'_>, input: Input<'_>, mut put: impl FnMut(Sums<f32>)) {
-    let mut ints = input.ints;
-    let rows = match band {
-        Band::F32(band) => {
-            let cols = input.ints.cols.max(1);
-            for x in input.floats.chunks((cols * TILE).max(1)) {
-                let mut sums = [Sums::default(); TILE];
-                (kernel.f32)(band.columns, x, &mut sums);
-                sums.into_iter().take(x.len() / cols).for_each(&mut put);
+/// The rows of the bands with these `indices` for all tokens.
+#[inline(never)] // What it has on the stack should not cost a single token.
+fn several(
+    kernel: &Kernel,
+    projection: &Projection<'_>,
+    indices: Range<usize>,
+    input: &Input<'_>,
+    store: Store,
+    claim: &mut Claim<'_>,
+) {
+    let Projection { matrix, bias } = projection;
+    let mut sums = [Sums::default(); TILE];
+    for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
+        let bias = bias.map(|bias| bias.band(index));
+        let whole = matrix.rows() / BAND_ROWS > index;
+        let places = Places { store, bias, whole };
+        let mut done = 0;
+        let band = matrix.band_of(bytes);
+        let scales = match &band {
+            Band::F32(band) => {
+                let cols = input.ints.cols.max(1);
+                for x in input.floats.chunks((cols * TILE).max(1)) {
+                    let mut sums = [Sums::default(); TILE];
+                    (kernel.f32)(band.columns, x, &mut sums);
+                    let sums = sums.into_iter().take(x.len() / cols);
+                    places.put(sums, claim.rows_of(index, done));
+                    done += TILE;
+                }
+                continue;
             }
+            Band::Q8(band) => &band.scales,
+            Band::Q4(band) => &band.scales,
+        };
+        let mut ints = input.ints;
+        for tokens in input.scales.chunks(TILE) {
+            let (x, rest) = ints.split(tokens.len());
+            ints = rest;
+            match &band {
+                Band::Q8(band) => (kernel.q8)(band.groups, x, &mut sums),
+                Band::Q4(band) => (kernel.q4)(band.groups, band.pairs, x, &mut sums),
+                Band::F32(_) => {}
+            }
+            let each = sums.iter().zip(tokens);
+            let products = each.map(|(sums, scale)| rescale(sums, scales, *scale));
+            places.put(products, claim.rows_of(index, done));
+            done += TILE;
+        }
+    }
+}
+
+/// How the products with a band's rows are put where they belong.
+struct Places {
+    store: Store,
+    bias: Option<Sums<f32>>,
+    /// Whether all of the band's rows are there.
+    whole: bool,
+}
+
+impl Places {
+    /// Puts the products of some tokens there, a row each.
+    #[inline(always)]
+    fn put<'r>(
+        &self,
+        products: impl Iterator<Item = Sums<f32>>,
+        rows: impl Iterator<Item = &'r mut [f32]>,
+    ) {
+        let Self { store, bias, whole } = *self;
+        let each = products.zip(rows);
+        if bias.is_some() || !whole {
+            each.for_each(|(products, row)| store.put(&products, bias, row));
             return;
         }
-        Band::Q8(band) => &band.scales,
-        Band::Q4(band) => &band.scales,
-    };
-    let mut sums = [Sums::default(); TILE];
-    for scales in input.scales.chunks(TILE) {
-        let (x, rest) = ints.split(scales.len());
-        ints = rest;
-        match band {
-            Band::Q8(band) => (kernel.q8)(band.groups, x, &mut sums),
-            Band::Q4(band) => (kernel.q4)(band.groups, band.pairs, x, &mut sums),
-            Band::F32(_) => {}
-        }
-        for (sums, scale) in sums.iter().zip(scales) {
-            put(rescale(sums, rows, *scale));
+        // Most bands, many tokens: loops that ask little more.
+        let each = each.map(|(products, row)| (products, row.first_chunk_mut()));
+        match store {
+            Store::Set => each.for_each(|(products, row)| {
+                if let Some(row) = row {
+                    *row = products;
+                }
+            }),
+            Store::Add => each.for_each(|(products, row): (_, Option<&mut Sums<f32>>)| {
+                if let Some(row) = row {
+                    row.iter_mut().zip(products).for_each(|(out, product)| *out += product);
+                }
+            }),
         }
     }
 }
