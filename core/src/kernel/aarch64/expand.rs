@@ -20,7 +20,7 @@ pub(super) const WORTH_EXPANDING: usize = 4;
 const TOGETHER: usize = 24;
 
 /// A block's int8 weights: 8 groups of 4 columns, four by four.
-type Wide = [[Group; 4]; 2];
+pub(super) type Wide = [[Group; 4]; 2];
 
 /// A block's s·z, row by row.
 pub(super) type Offsets = [i8; 8];
@@ -51,29 +51,36 @@ pub(super) type Totals<const T: usize> = [[int32x4_t; 2]; T];
 
 /// What is done with blocks that have been made, for one instruction set.
 pub(super) trait Dot {
-    /// Σ w·x over groups, four by four, of which each token has the columns.
-    ///
-    /// # Safety
-    /// For each of T tokens 16 columns per four groups can be read; the processor has what this is made for.
-    unsafe fn dot<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T>;
-
     /// Lays out four blocks' s·z as [`Self::add`] wants them.
     fn arrange(_offsets: &mut [Offsets; 4]) {}
 
-    /// Adds to the sums of T tokens 4 · `dots`, and what the blocks' zeros are worth.
+    /// Adds to the tokens' sums 4 · Σ w·x, and what the blocks' zeros are worth.
     ///
     /// # Safety
-    /// Each token has two bytes per block, which say the block's sum of activations; those of blocks that are missing
-    /// in the last four are there, and 0, if `dot` is made for more than NEON, as the processor is.
-    unsafe fn add<const T: usize>(
-        sums: &mut [Sums<i32>; T],
-        dots: Totals<T>,
+    /// Each token has the blocks' columns, and two bytes per block that say its sum of activations; 8 bytes per four
+    /// blocks, begun or whole, if `arrange` does anything. The processor has what this is made for.
+    unsafe fn add(
+        sums: &mut [Sums<i32>],
+        blocks: &[Wide],
+        x: Columns,
         offsets: &[Offsets],
         block_sums: Columns,
     );
 }
 
-/// See [`crate::kernel::DotQ4`]; `block_sums` as [`Dot::add`] wants them.
+/// Does something with tiles of so many tokens, `$done` behind the first.
+macro_rules! by_tiles {
+    ($sums:expr, $done:ident, [$($size:literal)+], |$tile:ident| $body:expr) => {
+        $(while let Some($tile) = $sums.get_mut($done..).and_then(<[_]>::first_chunk_mut::<$size>)
+        {
+            $body;
+            $done += $size;
+        })+
+    };
+}
+pub(super) use by_tiles;
+
+/// See [`crate::kernel::DotQ4`]; what stands for sums of blocks as [`Dot::add`] wants it.
 ///
 /// # Safety
 /// There are as many of these; the processor has what `D` is made for.
@@ -106,24 +113,10 @@ pub(super) unsafe fn q4<D: Dot>(
         offsets.as_chunks_mut().0.iter_mut().for_each(D::arrange);
         // SAFETY: as many have been written.
         let weights = unsafe { weights[..blocks.len()].assume_init_ref() };
-        let (fours, offsets) = (weights.as_flattened(), &offsets[..blocks.len()]);
-        let mut x = columns.go_on(i * TOGETHER * BLOCK);
-        let mut block_sums = block_sums.go_on(i * TOGETHER * size_of::<i16>());
-        let mut done = 0;
-        macro_rules! tiles {
-            ($($size:literal)+) => {
-                $(while let Some(sums) =
-                    sums.get_mut(done..).and_then(<[_]>::first_chunk_mut::<$size>)
-                {
-                    // SAFETY: tokens of `blocks_for` have these blocks' columns; by this function's contract.
-                    unsafe { D::add(sums, D::dot::<$size>(fours, x), offsets, block_sums) };
-                    x = x.skip($size);
-                    block_sums = block_sums.skip($size);
-                    done += $size;
-                })+
-            };
-        }
-        tiles!(8 4 2 1);
+        let x = columns.go_on(i * TOGETHER * BLOCK);
+        let block_sums = block_sums.go_on(i * TOGETHER * size_of::<i16>());
+        // SAFETY: tokens of `blocks_for` have these blocks' columns; by this function's contract.
+        unsafe { D::add(sums, weights, x, &offsets[..blocks.len()], block_sums) };
     }
 }
 
