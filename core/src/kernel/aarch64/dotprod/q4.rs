@@ -150,6 +150,31 @@ macro_rules! parameters {
     };
 }
 
+/// The same of one pair of blocks, which is in v16. What v18 has beside them is multiplied with digits of 0.
+#[rustfmt::skip]
+macro_rules! parameters_of_two {
+    ([$a:literal, $b:literal], [$low:literal, $low2:literal], [$high:literal, $high2:literal]) => {
+        concat!(
+            "ushr v18.16b, v16.16b, #4\n",
+            "and v16.16b, v16.16b, v12.16b\n",
+            "uaddl v", $a, ".8h, v16.8b, v13.8b\n",
+            "uaddl v", $b, ".8h, v18.8b, v13.8b\n",
+            "trn1 v17.2d, v16.2d, v18.2d\n",
+            "trn2 v19.2d, v16.2d, v18.2d\n",
+            "sub v19.16b, v19.16b, v14.16b\n",
+            "mla v19.16b, v17.16b, v19.16b\n",
+            "ext v17.16b, v19.16b, v19.16b, #8\n",
+            "zip1 v18.16b, v19.16b, v17.16b\n",
+            "zip1 v17.8h, v18.8h, v18.8h\n",
+            "zip2 v19.8h, v18.8h, v18.8h\n",
+            "sdot v", $low, ".4s, v17.16b, v20.4b[0]\n",
+            "sdot v", $low2, ".4s, v19.16b, v20.4b[0]\n",
+            "sdot v", $high, ".4s, v17.16b, v20.4b[1]\n",
+            "sdot v", $high2, ".4s, v19.16b, v20.4b[1]\n",
+        )
+    };
+}
+
 /// Two nibbles' registers and eight SDOTs: a group, the activations for its low nibbles, those for its high ones.
 #[rustfmt::skip]
 macro_rules! group {
@@ -193,9 +218,9 @@ macro_rules! blocks {
     };
 }
 
-/// All blocks: `$fours` loads pairs and makes parameters of four, `$rest` of one to three, and `$blocks` are these.
+/// All blocks: `$fours` loads pairs and makes parameters of four, `$two` of one or two, and `$a` to `$d` are these.
 macro_rules! run {
-    ([$($fours:expr),+], [$($rest:expr),+], [$a:expr, $b:expr, $c:expr, $d:expr]) => {
+    ([$($fours:expr),+], [$($two:expr),+], [$a:expr, $b:expr, $c:expr, $d:expr]) => {
         concat!(
             "movi v12.16b, #15\n",
             "movi v13.16b, #1\n",
@@ -207,27 +232,22 @@ macro_rules! run {
             "subs {fours}, {fours}, #1\n",
             "b.ne 2b\n",
             "3:\n",
-            "cbz {rest}, 4f\n",
+            "cbz {rest}, 6f\n",
             "ldr d20, [{digits}]\n",
-            $($rest,)+ $a,
             "cmp {rest}, #2\n",
-            "b.lo 4f\n",
-            $b,
-            "b.eq 4f\n",
-            $c,
+            "b.ls 4f\n",
+            $($fours,)+
+            "b 5f\n",
             "4:\n",
-        )
-    };
-}
-
-/// Loads the pairs of one to three blocks.
-#[rustfmt::skip]
-macro_rules! load_rest {
-    ($pairs:literal) => {
-        concat!(
-            "ldr q16, [{", $pairs, "}]\n",
-            "movi v17.16b, #0\n",
-            "tbz {rest}, #0, 5f\n", "tbz {rest}, #1, 5f\n", "ldr q17, [{", $pairs, "}, #16]\n", "5:\n",
+            $($two,)+
+            "5:\n",
+            $a,
+            "cmp {rest}, #2\n",
+            "b.lo 6f\n",
+            $b,
+            "b.eq 6f\n",
+            $c,
+            "6:\n",
         )
     };
 }
@@ -248,7 +268,7 @@ unsafe fn one_band(blocks: usize, band: Band, token: Token) -> [int32x4_t; 2] {
         asm!(
             run!(
                 ["ldp q16, q17, [{pairs}], #32\n", parameters!(["24", "25", "26", "27"], ["2", "3"], ["4", "5"])],
-                [load_rest!("pairs"), parameters!(["24", "25", "26", "27"], ["2", "3"], ["4", "5"])],
+                ["ldr q16, [{pairs}]\n", parameters_of_two!(["24", "25"], ["2", "3"], ["4", "5"])],
                 [
                     blocks!("w" "[{starts}], #32" "24" ["0", "1"]),
                     blocks!("w" "[{starts}], #32" "25" ["0", "1"]),
@@ -296,10 +316,10 @@ unsafe fn two_bands(blocks: usize, [a, b]: [Band; 2], token: Token) -> [[int32x4
                     parameters!(["28", "29", "30", "31"], ["8", "9"], ["10", "11"])
                 ],
                 [
-                    load_rest!("pairs"),
-                    parameters!(["24", "25", "26", "27"], ["2", "3"], ["4", "5"]),
-                    load_rest!("pairs_b"),
-                    parameters!(["28", "29", "30", "31"], ["8", "9"], ["10", "11"])
+                    "ldr q16, [{pairs}]\n",
+                    parameters_of_two!(["24", "25"], ["2", "3"], ["4", "5"]),
+                    "ldr q16, [{pairs_b}]\n",
+                    parameters_of_two!(["28", "29"], ["8", "9"], ["10", "11"])
                 ],
                 [
                     blocks!("w" "[{starts}]" "24" ["0", "1"] "w_b" "[{starts}], #32" "28" ["6", "7"]),
