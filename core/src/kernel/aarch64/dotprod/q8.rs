@@ -6,12 +6,33 @@ use core::array::from_fn;
 
 use super::super::expand::{Columns, Totals};
 use super::super::{load, store, tiles, wide_tiles};
+use super::several::by_seven;
 use super::{activations, dot16, sdot};
 use crate::kernel::{Group, Ints, Sums, Wide};
 
+/// See [`crate::kernel::DotQ8`].
 #[target_feature(enable = "dotprod")]
 pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    tiles!(x, sums, [8] [4] [2] [1] q8_tile(groups));
+    let count = x.tokens().min(sums.len());
+    let (sevens, _) = sums[..count].as_chunks_mut::<7>();
+    let done = match groups.as_chunks::<4>().0.as_chunks() {
+        (blocks @ [_, ..], [])
+            if groups.len() == 8 * blocks.len() && groups.len() * 4 <= x.cols =>
+        {
+            let mut columns = Columns { x: x.values.as_ptr(), stride: x.cols };
+            for sums in &mut *sevens {
+                // SAFETY: seven tokens, whose columns are no fewer than the blocks'.
+                let totals = unsafe { by_seven(blocks, columns) };
+                sums.iter_mut().zip(totals).for_each(|(sums, totals)| store(sums, totals));
+                columns = columns.skip(7);
+            }
+            7 * sevens.len()
+        }
+        _ => 0,
+    };
+    if done < count {
+        tiles!(x.split(done).1, &mut sums[done..], [8] [4] [2] [1] q8_tile(groups));
+    }
 }
 
 #[inline]

@@ -88,7 +88,7 @@ macro_rules! token {
 /// # Safety
 /// Each token has the blocks' columns.
 #[target_feature(enable = "dotprod")]
-unsafe fn by_seven(blocks: &[Wide], x: Columns) -> Totals<TOKENS> {
+pub(super) unsafe fn by_seven(blocks: &[Wide], x: Columns) -> Totals<TOKENS> {
     let mut totals = [[vdupq_n_s32(0); 2]; TOKENS];
     let x: [_; TOKENS] = from_fn(|t| x.skip(t).x);
     let [a, b, c, d, e, f, g] = &mut totals;
