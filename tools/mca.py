@@ -57,6 +57,9 @@ def products(lines):
     words = [line.split() for line in lines]
     bytes_ = sum(PRODUCTS[word[0]] for word in words if word[0] in PRODUCTS and ".4s" not in word[1])
     dots = sum(PRODUCTS[word[0]] for word in words if word[0] in ("sdot", "smmla"))
+    # What is zipped in pairs of bytes are zeros of four blocks; two SDOTs multiply them with sums of activations.
+    zeros = sum(1 for word in words if word[0] in ("zip1", "zip2") and ".8h" in word[1])
+    dots -= 2 * zeros * PRODUCTS["sdot"]
     wide = sum(4 for word in words if word[0] in ("smlal", "smlal2") and ".4s" in word[1])
     # What is left of 64 multiplies sub-scales and zeros.
     return dots or bytes_ // 64 * 64 or wide

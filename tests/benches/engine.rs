@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use acorn_cli::convert::Quant;
 use acorn_core::format::encoding::{Band, Encoding};
-use acorn_core::kernel::{Ints, Kernel, Sums, Wide, available};
+use acorn_core::kernel::{Ints, Kernel, Sums, Wide, Widened, available, widen};
 use acorn_core::{Engine, Limits};
 use acorn_tests::{converted, model_dir, with_engine_on};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -22,6 +22,7 @@ struct Activations {
     cols: usize,
     values: Vec<i8>,
     block_sums: Vec<i16>,
+    widened: Vec<Widened>,
 }
 
 impl Activations {
@@ -29,12 +30,18 @@ impl Activations {
         let values: Vec<i8> =
             (0..cols * tokens).map(|i| ((i * 37 % 255) as i16 - 127) as i8).collect();
         let sum = |block: &[i8]| block.iter().map(|&x| i16::from(x)).sum();
-        let block_sums = values.chunks(32).map(sum).collect();
-        Self { cols, values, block_sums }
+        let block_sums: Vec<i16> = values.chunks(32).map(sum).collect();
+        let mut widened = vec![Widened::default(); block_sums.len()];
+        let rows = values.chunks(cols).zip(block_sums.chunks(cols / 32));
+        for ((values, sums), row) in rows.zip(widened.chunks_mut(cols / 32)) {
+            widen(values, sums, row);
+        }
+        Self { cols, values, block_sums, widened }
     }
 
     fn ints(&self) -> Ints<'_> {
-        Ints { cols: self.cols, values: &self.values, block_sums: &self.block_sums, widened: &[] }
+        let Self { cols, values, block_sums, widened } = self;
+        Ints { cols: *cols, values, block_sums, widened }
     }
 }
 

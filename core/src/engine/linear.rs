@@ -8,7 +8,7 @@ use super::workers::{Workers, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
-use crate::plan::{Inputs, Strips};
+use crate::plan::{Claim, Inputs, Strips};
 
 /// Tokens that share one pass over a band's weights; their sums lie on the stack. Kernels that lay out a band's weights
 /// anew do so once per pass.
@@ -104,7 +104,7 @@ pub(super) fn linear(
     output: Output<'_>,
 ) {
     let Output { values, stride, store } = output;
-    let Projection { matrix, bias } = projection;
+    let matrix = projection.matrix;
     let strips = Strips::new(values, stride, matrix.rows(), BAND_ROWS, bands);
     let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
     let tokens = input.tokens();
@@ -114,23 +114,11 @@ pub(super) fn linear(
         false => GRAIN.checked_div(per_band).unwrap_or(1).max(1),
     };
     share(workers, || {
-        let mut tile = (tokens > 1 && !ONE_BY_ONE).then(Tile::new);
         while let Some(mut claim) = strips.claim(grain) {
             let indices = claim.strips();
             if tokens == 1 {
                 one(kernel, projection, indices, &input, store, claim.whole_row(0));
-            } else if let Some(tile) = &mut tile {
-                for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
-                    let band = matrix.band_of(bytes);
-                    let bias = bias.map(|bias| bias.band(index));
-                    let mut rows = claim.rows_of(index);
-                    many(kernel, &band, input, tile, |values| {
-                        if let Some(row) = rows.next() {
-                            store.put(&values, bias, row);
-                        }
-                    });
-                }
-            } else {
+            } else if ONE_BY_ONE {
                 let mut rest = input;
                 for token in 0..tokens {
                     let (input, others) = rest.split();
@@ -138,6 +126,8 @@ pub(super) fn linear(
                     let rows = claim.whole_row(token);
                     one(kernel, projection, indices.clone(), &input, store, rows);
                 }
+            } else {
+                several(kernel, projection, indices, &input, store, &mut claim);
             }
         }
     });
@@ -233,54 +223,91 @@ fn products(
     }
 }
 
-/// A band's rows for some tokens.
-struct Tile {
-    sums: [Sums<i32>; TILE],
-    values: [Sums<f32>; TILE],
-}
-
-impl Tile {
-    const fn new() -> Self {
-        Self { sums: [[0; BAND_ROWS]; TILE], values: [[0.0; BAND_ROWS]; TILE] }
+/// The rows of the bands with these `indices` for all tokens.
+#[inline(never)] // What it has on the stack should not cost a single token.
+fn several(
+    kernel: &Kernel,
+    projection: &Projection<'_>,
+    indices: Range<usize>,
+    input: &Input<'_>,
+    store: Store,
+    claim: &mut Claim<'_>,
+) {
+    let Projection { matrix, bias } = projection;
+    let mut sums = [Sums::default(); TILE];
+    for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
+        let bias = bias.map(|bias| bias.band(index));
+        let whole = matrix.rows() / BAND_ROWS > index;
+        let places = Places { store, bias, whole };
+        let mut done = 0;
+        let band = matrix.band_of(bytes);
+        let scales = match &band {
+            Band::F32(band) => {
+                let cols = input.ints.cols.max(1);
+                for x in input.floats.chunks((cols * TILE).max(1)) {
+                    let mut sums = [Sums::default(); TILE];
+                    (kernel.f32)(band.columns, x, &mut sums);
+                    let sums = sums.into_iter().take(x.len() / cols);
+                    places.put(sums, claim.rows_of(index, done));
+                    done += TILE;
+                }
+                continue;
+            }
+            Band::Q8(band) => &band.scales,
+            Band::Q4(band) => &band.scales,
+        };
+        let mut ints = input.ints;
+        for tokens in input.scales.chunks(TILE) {
+            let (x, rest) = ints.split(tokens.len());
+            ints = rest;
+            match &band {
+                Band::Q8(band) => (kernel.q8)(band.groups, x, &mut sums),
+                Band::Q4(band) => (kernel.q4)(band.groups, band.pairs, x, &mut sums),
+                Band::F32(_) => {}
+            }
+            let each = sums.iter().zip(tokens);
+            let products = each.map(|(sums, scale)| rescale(sums, scales, *scale));
+            places.put(products, claim.rows_of(index, done));
+            done += TILE;
+        }
     }
 }
 
-/// A band's rows for all tokens, a tile at a time, to `put` token by token.
-#[inline(always)]
-fn many(
-    kernel: &Kernel,
-    band: &Band<'_>,
-    input: Input<'_>,
-    tile: &mut Tile,
-    mut put: impl FnMut(Sums<f32>),
-) {
-    let Tile { sums, values } = tile;
-    let (mut floats, mut ints, mut scales) = (input.floats, input.ints, input.scales);
-    for first in (0..input.tokens()).step_by(TILE) {
-        let tokens = TILE.min(input.tokens() - first);
-        let (x, rest) = ints.split(tokens);
-        ints = rest;
-        let rows = match band {
-            Band::F32(band) => {
-                let (x, rest) = floats.split_at_checked(tokens * x.cols).unwrap_or((floats, &[]));
-                floats = rest;
-                (kernel.f32)(band.columns, x, values);
-                None
-            }
-            Band::Q8(band) => {
-                (kernel.q8)(band.groups, x, sums);
-                Some(&band.scales)
-            }
-            Band::Q4(band) => {
-                (kernel.q4)(band.groups, band.pairs, x, sums);
-                Some(&band.scales)
-            }
-        };
-        let (now, later) = scales.split_at_checked(tokens).unwrap_or_default();
-        scales = later;
-        for (token, (sums, values)) in sums.iter().zip(&*values).enumerate().take(tokens) {
-            let scale = now.get(token).copied().unwrap_or_default();
-            put(rows.map_or(*values, |rows| rescale(sums, rows, scale)));
+/// How the products with a band's rows are put where they belong.
+struct Places {
+    store: Store,
+    bias: Option<Sums<f32>>,
+    /// Whether all of the band's rows are there.
+    whole: bool,
+}
+
+impl Places {
+    /// Puts the products of some tokens there, a row each.
+    #[inline(always)]
+    fn put<'r>(
+        &self,
+        products: impl Iterator<Item = Sums<f32>>,
+        rows: impl Iterator<Item = &'r mut [f32]>,
+    ) {
+        let Self { store, bias, whole } = *self;
+        let each = products.zip(rows);
+        if bias.is_some() || !whole {
+            each.for_each(|(products, row)| store.put(&products, bias, row));
+            return;
+        }
+        // Most bands, many tokens: loops that ask little more.
+        let each = each.map(|(products, row)| (products, row.first_chunk_mut()));
+        match store {
+            Store::Set => each.for_each(|(products, row)| {
+                if let Some(row) = row {
+                    *row = products;
+                }
+            }),
+            Store::Add => each.for_each(|(products, row): (_, Option<&mut Sums<f32>>)| {
+                if let Some(row) = row {
+                    row.iter_mut().zip(products).for_each(|(out, product)| *out += product);
+                }
+            }),
         }
     }
 }

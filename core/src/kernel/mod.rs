@@ -52,8 +52,8 @@ pub struct Ints<'a> {
     pub widened: &'a [Widened],
 }
 
-/// A block of activations in words, with what its zeros are multiplied with: the form that kernels of
-/// microcontrollers read for every band, so it is made once per token.
+/// Room per block for what kernels read for every band and is therefore made once per token: on microcontrollers
+/// the block's activations in words, with what its zeros are multiplied with; on AArch64 only the latter.
 pub type Widened = [u32; 2 + BLOCK / 2];
 
 impl<'a> Ints<'a> {
@@ -153,11 +153,12 @@ pub(crate) fn rows<T>(all: &[T], len: usize) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Fills `out` for as many blocks of `values`, if a kernel of this build wants that.
+/// Fills `out` for a token's blocks, of `values`, if a kernel of this build wants that.
 pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
     #[cfg(acorn_dsp)]
     arm::widen(values, block_sums, out);
-    #[cfg(not(acorn_dsp))]
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    aarch64::widen(block_sums, out);
     let _ = (values, block_sums, out);
 }
 

@@ -347,8 +347,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) scales: &'a mut [f32],
     /// Sums of `quants` over blocks of 32 columns.
     pub(crate) block_sums: &'a mut [i16],
-    /// `quants` again, for the kernels of some microcontrollers. Planned on every machine, so that a plan
-    /// made on one is right for another.
+    /// What kernels of some processors read for every band. Planned on every machine, so that a plan made on one
+    /// is right for another.
     pub(crate) widened: &'a mut [Widened],
 }
 

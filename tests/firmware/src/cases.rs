@@ -198,7 +198,12 @@ impl Buffers {
         for (sum, block) in self.block_sums.iter_mut().zip(x.chunks(32)) {
             *sum = block.iter().map(|&x| i16::from(x)).sum();
         }
-        kernel::widen(x, &self.block_sums, &mut self.widened);
+        // Token by token, where kernels want that.
+        let row = if case.kind == Kind::Q4 { case.cols } else { x.len() };
+        let rows = x.chunks(row).zip(self.block_sums.chunks(row / 32));
+        for ((x, sums), widened) in rows.zip(self.widened.chunks_mut(row / 32)) {
+            kernel::widen(x, &sums[..x.len() / 32], widened);
+        }
         case
     }
 

@@ -4,7 +4,7 @@
 use acorn_core::format::encoding::{Band, Encoding, f32 as f32_band, q4, q8};
 use acorn_core::format::recipe::Activation;
 use acorn_core::kernel::elementwise::{Scores, Strided};
-use acorn_core::kernel::{Bands, Ints, Kernel, Sums, Wide, available, scalar};
+use acorn_core::kernel::{Bands, Ints, Kernel, Sums, Wide, Widened, available, scalar, widen};
 use acorn_kernel_tests::Guarded;
 use acorn_kernel_tests::naive::{self, Weights};
 use proptest::prelude::*;
@@ -53,6 +53,23 @@ fn packed(encoding: Encoding, weights: &Weights) -> Vec<u8> {
     bytes
 }
 
+/// What a kernel may want beside activations, token by token.
+fn widened(ints: &Ints<'_>) -> Guarded<Widened> {
+    let blocks = ints.cols / 32;
+    let mut all = vec![Widened::default(); ints.block_sums.len()];
+    let rows = ints.values.chunks(ints.cols).zip(ints.block_sums.chunks(blocks));
+    for ((values, sums), row) in rows.zip(all.chunks_mut(blocks)) {
+        widen(values, sums, row);
+    }
+    Guarded::new(&all)
+}
+
+/// All kernels, each without and with that.
+fn kernels_and<'a>(ints: Ints<'a>, widened: &'a [Widened]) -> Vec<(&'static Kernel, Ints<'a>)> {
+    let ways = |kernel| [(kernel, ints), (kernel, Ints { widened, ..ints })];
+    kernels().into_iter().flat_map(ways).collect()
+}
+
 /// The sums of `tokens` tokens, each with the activations `x`, shifted by its index. Every buffer ends
 /// where readable memory ends, and starts wherever that puts it.
 fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
@@ -64,7 +81,8 @@ fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
         all.chunks(32).map(|block| block.iter().map(|&x| i16::from(x)).sum()).collect();
     let (all, block_sums) = (Guarded::new(&all), Guarded::new(&block_sums));
     let ints = Ints { cols, values: all.get(), block_sums: block_sums.get(), widened: &[] };
-    for kernel in kernels() {
+    let widened = widened(&ints);
+    for (kernel, ints) in kernels_and(ints, widened.get()) {
         let mut sums = vec![Sums::<i32>::default(); tokens];
         let expected = match Band::new(encoding, cols, bytes.get()) {
             Band::Q8(band) => {
@@ -246,7 +264,8 @@ proptest! {
             };
             expected.extend(sums[0].iter().zip(rows).map(|(sum, row)| *sum as f32 * (row * scale)));
         }
-        for kernel in kernels() {
+        let widened = widened(&ints);
+        for (kernel, ints) in kernels_and(ints, widened.get()) {
             let gemv = if quarter { kernel.gemv_q4 } else { kernel.gemv_q8 };
             let mut out = vec![[0.0; 8]; bands];
             gemv(Bands { bytes: bytes.get(), len }, &ints, scale, &mut out);

@@ -5,7 +5,7 @@ use core::arch::aarch64::*;
 use crate::kernel::{Bands, Sums};
 
 /// The bfloat16 scales at the end of a band.
-type Scales = [u8; 16];
+pub(super) type Scales = [u8; 16];
 
 /// Band by band, `out` = sums · (row's scale · `scale`), as [`crate::kernel::rescale`]; `dot` gives the sums of a
 /// band's rows.
@@ -22,8 +22,14 @@ pub(super) fn gemv(
     }
 }
 
+/// A band's sums, times its rows' scales and `scale`.
 #[inline(always)]
-fn rescale([low, high]: [int32x4_t; 2], scales: &Scales, scale: f32, out: &mut Sums<f32>) {
+pub(super) fn rescale(
+    [low, high]: [int32x4_t; 2],
+    scales: &Scales,
+    scale: f32,
+    out: &mut Sums<f32>,
+) {
     // SAFETY: every AArch64 processor has NEON; 8 scales are read, and 2 · 4 of 8 numbers written.
     unsafe {
         let scales = vld1q_u16(scales.as_ptr().cast());

@@ -1,7 +1,7 @@
 //! AArch64: the NEON that all of them have, and the dot products of later ones.
 //!
 //! A group's 32 bytes are two registers, rows 0 to 3 and rows 4 to 7, four bytes of each. NEON is what the
-//! elementwise loops are compiled for; one of them gains by an instruction that compilers do not find.
+//! elementwise loops are compiled for; two of them gain by instructions that compilers do not find.
 #![allow(unsafe_code)]
 
 mod detect;
@@ -12,8 +12,12 @@ mod gemv;
 mod i8mm;
 mod neon;
 mod quantize;
+mod softmax;
+mod widen;
 
 use core::arch::aarch64::*;
+
+pub(super) use widen::widen;
 
 use super::tiles::{blocks, tiles, wide_tiles};
 use super::{Group, Ints, Kernel};
@@ -27,32 +31,6 @@ pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
 
 /// The low nibbles of a register of bytes.
 const NIBBLE: u8 = 0xF;
-
-/// A byte in all bytes of a word.
-const fn all(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// The sub-scales s of the first (`which` 0) or second block of a pair, a byte per row. In a general
-/// register, since the vector units have enough to do.
-#[inline]
-fn sub_scales(pair: &Pair, which: usize) -> u64 {
-    ((word(pair, 0) >> (4 * which)) & all(NIBBLE)) + all(1)
-}
-
-/// Their zeros z. As bytes: n + 0x78 carries into the eighth bit where n ≥ 8; turned over, that bit is
-/// the sign of n - 8.
-#[inline]
-fn zeros(pair: &Pair, which: usize) -> u64 {
-    (((word(pair, 1) >> (4 * which)) & all(NIBBLE)) + all(0x78)) ^ all(0x80)
-}
-
-/// A half of a pair.
-#[inline]
-fn word(pair: &Pair, half: usize) -> u64 {
-    // SAFETY: 8 of a pair's 16 bytes, for a `half` of 0 or 1.
-    unsafe { pair.as_ptr().cast::<u64>().add(half & 1).read_unaligned() }
-}
 
 /// Rows 0 to 3, then rows 4 to 7 of a group.
 #[inline]

@@ -3,12 +3,14 @@
 
 use core::arch::aarch64::*;
 
+use super::softmax::softmax;
 use crate::format::BLOCK;
 use crate::kernel::elementwise::{self, Elementwise, TINY};
 use crate::math::max_abs;
 
 /// The loops.
-pub(super) const ELEMENTWISE: Elementwise = Elementwise { quantize, ..Elementwise::PORTABLE };
+pub(super) const ELEMENTWISE: Elementwise =
+    Elementwise { quantize, softmax, ..Elementwise::PORTABLE };
 
 /// See [`Elementwise::quantize`].
 fn quantize(x: &[f32], q: &mut [i8], block_sums: &mut [i16]) -> f32 {

@@ -5,11 +5,12 @@
 //! q8, per 4 groups and token:  x16 = the token's 16 activations
 //!   sdot(w, x16[i])            for the i-th group
 //! q4, per block of one token:
-//!   sum = -8 · Σx              → i32, one per row
+//!   sum = -8 · Σx              → i32, one per row; laid out once for all bands: [`super::widen`]
 //!   sum = sdot(n, x16[i])      Σ (n - 8)·x: at most 32 · 8 · 127 < 2¹⁵
 //!   uzp1                       → i16
-//!   smlal(·, 4·s)              → i32, added up over the row
-//!   smlal(s·z, Σx)             → the same for the zeros
+//!   smlal(·, s)                → i32, added up over the row
+//! and for the zeros of four blocks, s·z in -128..=112, Σx = 128·h + l:
+//!   sdot(s·z, l), sdot(s·z, h) → i32, two per row; at the end 4 · the first + the second + 128 · the third
 //! q4, several tokens: as q8, see [`super::expand`]
 //! q8_wide, per 4 groups and token: x = 128·h + l, both int8
 //!   sdot(w, h), sdot(w, l)     at the end 128 · the first + the second
@@ -17,6 +18,7 @@
 
 mod q4;
 mod q8;
+mod several;
 
 use core::arch::aarch64::*;
 use core::arch::asm;

@@ -4,14 +4,35 @@ use core::arch::aarch64::*;
 use core::arch::asm;
 use core::array::from_fn;
 
-use super::super::expand::{Columns, Dot, Totals};
+use super::super::expand::{Columns, Totals};
 use super::super::{load, store, tiles, wide_tiles};
+use super::several::by_seven;
 use super::{activations, dot16, sdot};
 use crate::kernel::{Group, Ints, Sums, Wide};
 
+/// See [`crate::kernel::DotQ8`].
 #[target_feature(enable = "dotprod")]
 pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    tiles!(x, sums, [8] [4] [2] [1] q8_tile(groups));
+    let count = x.tokens().min(sums.len());
+    let (sevens, _) = sums[..count].as_chunks_mut::<7>();
+    let done = match groups.as_chunks::<4>().0.as_chunks() {
+        (blocks @ [_, ..], [])
+            if groups.len() == 8 * blocks.len() && groups.len() * 4 <= x.cols =>
+        {
+            let mut columns = Columns { x: x.values.as_ptr(), stride: x.cols };
+            for sums in &mut *sevens {
+                // SAFETY: seven tokens, whose columns are no fewer than the blocks'.
+                let totals = unsafe { by_seven(blocks, columns) };
+                sums.iter_mut().zip(totals).for_each(|(sums, totals)| store(sums, totals));
+                columns = columns.skip(7);
+            }
+            7 * sevens.len()
+        }
+        _ => 0,
+    };
+    if done < count {
+        tiles!(x.split(done).1, &mut sums[done..], [8] [4] [2] [1] q8_tile(groups));
+    }
 }
 
 #[inline]
@@ -31,23 +52,13 @@ fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]
     }
 }
 
-/// SDOT, for nibbles made int8.
-pub(in super::super) struct Sdot;
-
-impl Dot for Sdot {
-    // SAFETY: asks for what the trait does.
-    #[inline(always)]
-    unsafe fn dot<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
-        // SAFETY: by this function's contract.
-        unsafe { fours_by(fours, x) }
-    }
-}
-
+/// See [`super::super::expand::Dot::dot`].
+///
 /// # Safety
-/// See [`Dot::dot`].
+/// As there.
 #[inline]
 #[target_feature(enable = "dotprod")]
-unsafe fn fours_by<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
+pub(super) unsafe fn fours_by<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
     let mut totals = [[vdupq_n_s32(0); 2]; T];
     let mut x_at: [_; T] = from_fn(|t| x.x.wrapping_add(t * x.stride));
     for groups in fours {

@@ -20,6 +20,7 @@
 
 mod q4;
 mod q8;
+mod several;
 mod wide;
 
 use super::float;

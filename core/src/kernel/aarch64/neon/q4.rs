@@ -15,9 +15,9 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::super::expand::{self, WORTH_EXPANDING};
+use super::super::expand::{self, Columns, WORTH_EXPANDING};
 use super::super::{blocks_for, gemv::gemv, store};
-use super::q8::Neon;
+use super::several::Neon;
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::{Bands, Group, Ints, Sums};
@@ -26,8 +26,9 @@ use crate::kernel::{Bands, Group, Ints, Sums};
 pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     let tokens = x.tokens().min(sums.len());
     if tokens >= WORTH_EXPANDING {
-        // SAFETY: every AArch64 processor has NEON.
-        return unsafe { expand::q4::<Neon>(groups, pairs, x, sums) };
+        let block_sums = Columns { x: x.block_sums.as_ptr().cast(), stride: 2 * (x.cols / BLOCK) };
+        // SAFETY: every AArch64 processor has NEON; `blocks_for` sees to it that there are enough sums.
+        return unsafe { expand::q4::<Neon>(groups, pairs, x, block_sums, sums) };
     }
     let blocks = blocks_for(tokens, groups, pairs, x).len();
     let groups = groups.as_ptr().cast();

@@ -6,7 +6,7 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::super::expand::{Columns, Dot, Totals};
+use super::super::expand::{Columns, Totals};
 use super::super::store;
 use crate::kernel::{Group, Ints, Sums};
 
@@ -42,28 +42,6 @@ pub(super) fn one_token(groups: &[Group], x: Ints<'_>) -> [int32x4_t; 2] {
     let mut totals = unsafe { by_one(fours, x.values.as_ptr()) };
     add_rest(&mut totals, rest, x.values.get(16 * fours.len()..).unwrap_or_default());
     totals
-}
-
-/// Plain NEON, for nibbles made int8.
-pub(super) struct Neon;
-
-impl Dot for Neon {
-    // SAFETY: asks for what the trait does.
-    #[inline(always)]
-    unsafe fn dot<const T: usize>(fours: &[[Group; 4]], x: Columns) -> Totals<T> {
-        // SAFETY: every AArch64 processor has NEON; by this function's contract.
-        unsafe {
-            let mut totals = [[vdupq_n_s32(0); 2]; T];
-            let (tiles, singles) = totals.as_chunks_mut::<4>();
-            for (i, totals) in tiles.iter_mut().enumerate() {
-                *totals = by_four(fours, x.skip(4 * i));
-            }
-            for (i, totals) in singles.iter_mut().enumerate() {
-                *totals = by_one(fours, x.skip(4 * tiles.len() + i).x);
-            }
-            totals
-        }
-    }
 }
 
 /// Products of a group, in two registers, and 4 activations: two rows each.
@@ -114,7 +92,7 @@ macro_rules! load {
 /// # Safety
 /// There are 16 activations per four groups.
 #[inline]
-unsafe fn by_one(fours: &[[Group; 4]], x: *const i8) -> [int32x4_t; 2] {
+pub(super) unsafe fn by_one(fours: &[[Group; 4]], x: *const i8) -> [int32x4_t; 2] {
     // SAFETY: every AArch64 processor has NEON; by this function's contract.
     unsafe {
         let mut totals = [vdupq_n_s32(0); 4];
@@ -151,7 +129,7 @@ unsafe fn by_one(fours: &[[Group; 4]], x: *const i8) -> [int32x4_t; 2] {
 /// # Safety
 /// See [`Dot::dot`].
 #[inline]
-unsafe fn by_four(fours: &[[Group; 4]], x: Columns) -> Totals<4> {
+pub(super) unsafe fn by_four(fours: &[[Group; 4]], x: Columns) -> Totals<4> {
     // SAFETY: every AArch64 processor has NEON; by this function's contract.
     unsafe {
         let mut totals = [[vdupq_n_s32(0); 4]; 4];
