@@ -11,7 +11,7 @@
 //! q8_wide, per group and token: w widened to i16; maddwd → i32, two per row
 //! ```
 //!
-//! Up to 4 tokens share each load of weights; their sums stay in registers. More share nibbles that are laid out
+//! Up to 8 tokens share each load of weights; their sums stay in registers. More share nibbles that are laid out
 //! for them: [`expand`].
 
 mod expand;
@@ -127,7 +127,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
         return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);
     }
-    super::tiles!(x, sums, [4] [2] [1] q4_tile((groups, pairs)));
+    super::tiles!(x, sums, [8] [4] [2] [1] q4_tile((groups, pairs)));
 }
 
 #[inline]

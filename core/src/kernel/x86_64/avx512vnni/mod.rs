@@ -10,7 +10,7 @@
 //!                                vpdpwssd(s·(z - 32), Σx) for the zero points, four blocks at a time
 //! ```
 //!
-//! Up to 4 tokens share each load of weights, each with several sums in flight, so that the instruction's latency
+//! Up to 8 tokens share each load of weights, each with several sums in flight, so that the instruction's latency
 //! does not add up. For more, see [`expand`].
 
 mod expand;
@@ -73,7 +73,7 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
         return expand::q8(groups, x, &mut sums[..x.tokens()]);
     }
-    super::tiles!(x, sums, [4, 4] [2, 4] [1, 8] q8_tile(groups));
+    super::tiles!(x, sums, [8, 2] [4, 4] [2, 4] [1, 8] q8_tile(groups));
 }
 
 /// T tokens, with U sums in flight each.
@@ -120,7 +120,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
         return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);
     }
-    super::tiles!(x, sums, [4, 4] [2, 4] [1, 8] q4_tile((groups, pairs)));
+    super::tiles!(x, sums, [8, 2] [4, 4] [2, 4] [1, 8] q4_tile((groups, pairs)));
 }
 
 /// T tokens, with U sums in flight each.
