@@ -36,6 +36,13 @@ pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums
     }
 }
 
+/// [`gemv_q4`] where bands lie as they seldom do: its own function, so that its stack is not the others'.
+#[cold]
+#[inline(never)]
+fn one_by_one(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    gemv::q4(q4, bands, x, scale, out);
+}
+
 pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     let there = |layout: &Q4Layout| {
         let blocks = x.block_sums.len().min(x.values.len() / BLOCK);
@@ -43,7 +50,7 @@ pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sum
     };
     let layout = q4_layout(bands, x).filter(there);
     let (Some(layout), Some(out)) = (layout, some(&bands, out)) else {
-        return gemv::q4(q4, bands, x, scale, out);
+        return one_by_one(bands, x, scale, out);
     };
     let range = out.as_mut_ptr_range();
     let walk = Q4Walk {

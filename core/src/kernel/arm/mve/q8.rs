@@ -19,12 +19,19 @@ pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     }
 }
 
+/// [`gemv_q8`] where bands lie as they seldom do: its own function, so that its stack is not the others'.
+#[cold]
+#[inline(never)]
+fn one_by_one(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
+    gemv::q8(q8, bands, x, scale, out);
+}
+
 pub(super) fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     let count = bands.len.saturating_sub(SCALES) / size_of::<Group>();
     let whole = bands.len == count * size_of::<Group>() + SCALES;
     let there = x.values.len() >= x.cols && (4..=x.cols / 4).contains(&count);
     let Some(out) = some(&bands, out).filter(|_| whole && there && aligned(bands.bytes)) else {
-        return gemv::q8(q8, bands, x, scale, out);
+        return one_by_one(bands, x, scale, out);
     };
     let range = out.as_mut_ptr_range();
     let tail = count % 4;
