@@ -1,0 +1,33 @@
+//! Helium, the vectors of Cortex-M55 and M85: eight registers of 16 bytes.
+//!
+//! VMLADAV adds all 16 products of two registers of bytes to one general register, an even one, so it wants 16
+//! columns of one row. A row's words are 32 bytes apart: one load gathers four of them, from four addresses in a
+//! register and an offset that says which row.
+//!
+//! A matrix times a vector is one routine over all bands: from band to band the addresses step on.
+
+#[macro_use]
+mod rescale;
+mod q4;
+mod q8;
+
+use super::{float, wide};
+use crate::kernel::{Bands, Kernel, Sums, scalar};
+
+/// The kernel.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "arm-mve",
+    f32: scalar::KERNEL.f32,
+    q8: q8::q8,
+    q4: q4::q4,
+    gemv_q8: q8::gemv_q8,
+    gemv_q4: q4::gemv_q4,
+    q8_wide: wide::q8_wide,
+    elementwise: float::ELEMENTWISE,
+};
+
+/// As many of `out` as there are bands, unless there are none.
+fn some<'a>(bands: &Bands<'_>, out: &'a mut [Sums<f32>]) -> Option<&'a mut [Sums<f32>]> {
+    let count = bands.bytes.len().checked_div(bands.len)?.min(out.len());
+    out.get_mut(..count).filter(|out| !out.is_empty())
+}
