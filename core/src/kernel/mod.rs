@@ -15,6 +15,8 @@ mod armv7;
 pub mod elementwise;
 mod gemv;
 pub mod scalar;
+#[cfg(any(acorn_soft, test))]
+mod soft;
 #[cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_endian = "little"),
