@@ -159,7 +159,9 @@ pub(crate) fn rows<T>(all: &[T], len: usize) -> impl Iterator<Item = &[T]> {
 pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
     #[cfg(acorn_dsp)]
     arm::widen(values, block_sums, out);
-    #[cfg(not(acorn_dsp))]
+    #[cfg(all(acorn_mcu, not(any(acorn_dsp, acorn_mve))))]
+    word::widen(values, block_sums, out);
+    #[cfg(not(all(acorn_mcu, not(acorn_mve))))]
     let _ = (values, block_sums, out);
 }
 
