@@ -1,5 +1,6 @@
 //! Says whether the target is a microcontroller (`acorn_mcu`: what is seldom needed is compiled once instead of
-//! where it is fast), and chooses the kernels of one, whose compiler target says too little: `cfg(target_feature)`
+//! where it is fast) and whether floats are calls there (`acorn_soft`) and
+//! instructions 16 bits (`acorn_thumb1`), and chooses the kernels of one, whose compiler target says too little: `cfg(target_feature)`
 //! knows neither the DSP instructions of a Cortex-M4 nor the vectors of a Cortex-M55 on stable Rust.
 //!
 //! | `ACORN_KERNEL` | the kernel for `thumbv7em*` and `thumbv8m.main*`, beside the scalar one |
@@ -13,10 +14,19 @@
 
 fn main() {
     println!("cargo:rerun-if-env-changed=ACORN_KERNEL");
-    println!("cargo:rustc-check-cfg=cfg(acorn_mcu, acorn_dsp, acorn_mve, acorn_fpu)");
+    println!(
+        "cargo:rustc-check-cfg=cfg(acorn_mcu, acorn_soft, acorn_thumb1, acorn_dsp, acorn_mve, acorn_fpu)"
+    );
     let target = std::env::var("TARGET").unwrap_or_default();
     if target.starts_with("thumb") || target.starts_with("riscv32") {
         println!("cargo:rustc-cfg=acorn_mcu");
+        let features = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+        if !target.ends_with("hf") && features.split(',').all(|feature| feature != "f") {
+            println!("cargo:rustc-cfg=acorn_soft");
+        }
+    }
+    if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
+        println!("cargo:rustc-cfg=acorn_thumb1");
     }
     let armv8 = target.starts_with("thumbv8m.main");
     if !(armv8 || target.starts_with("thumbv7em")) {

@@ -4,7 +4,9 @@
 use core::slice::from_mut;
 
 use super::{Bands, Group, Ints, Sums};
-use crate::format::encoding::{BAND_ROWS, q4, q8};
+#[cfg(any(not(acorn_soft), test))]
+use crate::format::encoding::BAND_ROWS;
+use crate::format::encoding::{q4, q8};
 
 /// See [`super::Gemv`], for q8 bands.
 #[inline(always)]
@@ -41,8 +43,18 @@ pub(super) fn q4(
 }
 
 /// The float edge of an integer dot product: one multiply per row, by its scale times the token's.
-#[inline(always)]
+#[cfg_attr(not(acorn_soft), inline(always))]
 pub(crate) fn rescale(sums: &Sums<i32>, rows: &Sums<f32>, scale: f32) -> Sums<f32> {
+    #[cfg(acorn_soft)]
+    return super::soft::rescale(sums, rows, scale);
+    #[cfg(not(acorn_soft))]
+    by_floats(sums, rows, scale)
+}
+
+/// The same by the processor's floats.
+#[cfg(any(not(acorn_soft), test))]
+#[inline(always)]
+pub(super) fn by_floats(sums: &Sums<i32>, rows: &Sums<f32>, scale: f32) -> Sums<f32> {
     let mut out = [0.0; BAND_ROWS];
     for ((out, sum), row) in out.iter_mut().zip(sums).zip(rows) {
         *out = *sum as f32 * (row * scale);

@@ -15,6 +15,8 @@ mod armv7;
 pub mod elementwise;
 mod gemv;
 pub mod scalar;
+#[cfg(any(acorn_soft, test))]
+mod soft;
 #[cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_endian = "little"),
@@ -159,6 +161,8 @@ pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
     arm::widen(values, block_sums, out);
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     aarch64::widen(block_sums, out);
+    #[cfg(all(acorn_mcu, not(any(acorn_dsp, acorn_mve))))]
+    word::widen(values, block_sums, out);
     let _ = (values, block_sums, out);
 }
 

@@ -25,8 +25,8 @@ const BAND: usize = 8 * MOST + 32;
 /// Activations of the largest case, with the same room.
 const ACTIVATIONS: usize = (if MOST > TOKENS * SMALL { MOST } else { TOKENS * SMALL }) + 16;
 
-/// Blocks of widened activations, which no kernel for a Cortex-M0 wants.
-const WIDENED: usize = if cfg!(small) { 0 } else { ACTIVATIONS / 32 };
+/// Blocks of widened activations: of one token only where there is not room for more.
+const WIDENED: usize = (if cfg!(small) { SMALL } else { ACTIVATIONS }) / 32;
 
 /// What is multiplied.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -246,7 +246,10 @@ impl Buffers {
         let room = 8 * case.cols.max(SMALL) + 32 - case.at;
         let count = (room / len).min(3);
         let bands = Bands { bytes: &self.band[case.at..][..count * len], len };
-        let (x, _) = self.activations(case).split(1);
+        let (mut x, _) = self.activations(case).split(1);
+        if case.tokens > 1 {
+            x.widened = self.widened.get(..case.cols / 32).unwrap_or_default();
+        }
         let mut expected = [[0.0; 8]; 3];
         for (bytes, out) in bands.iter().zip(&mut expected) {
             let mut sums = [Sums::<i32>::default()];

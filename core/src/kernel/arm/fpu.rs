@@ -70,6 +70,7 @@ pub(super) const SCALES: usize = 2 * BAND_ROWS;
 ///
 /// # Safety
 /// The scales end within the band, which lies at a multiple of 4, as `at` is one.
+#[cfg(acorn_dsp)]
 #[inline(always)]
 pub(super) unsafe fn rescale(
     sums: &Sums<i32>,
@@ -82,6 +83,7 @@ pub(super) unsafe fn rescale(
     unsafe { rescale_band(sums, band.as_ptr().add(at), out, scale.to_bits()) }
 }
 
+#[cfg(acorn_dsp)]
 macro_rules! rescale_four {
     () => {
         concat!(
@@ -127,6 +129,7 @@ macro_rules! rescale_four {
 ///
 /// # Safety
 /// `scales` are a band's, at a multiple of 4. The routine saves what a function must: r4 and r5.
+#[cfg(acorn_dsp)]
 #[unsafe(naked)]
 unsafe extern "C" fn rescale_band(
     sums: &Sums<i32>,

@@ -17,7 +17,6 @@ mod dsp;
 mod float;
 #[cfg(acorn_fpu)]
 #[macro_use]
-#[cfg_attr(acorn_mve, expect(dead_code, reason = "mve scales its sums in its own routines"))]
 mod fpu;
 #[cfg(acorn_mve)]
 mod mve;
