@@ -1,6 +1,6 @@
 //! Says whether the target is a microcontroller (`acorn_mcu`: what is seldom needed is compiled once instead of
-//! where it is fast) and whether floats are calls there (`acorn_soft`) and
-//! instructions 16 bits (`acorn_thumb1`), and chooses the kernels of one, whose compiler target says too little: `cfg(target_feature)`
+//! where it is fast), whether floats are calls there (`acorn_soft`) and whether its instructions are Armv6-M's
+//! (`acorn_thumb1`), and chooses the kernels of one, whose compiler target says too little: `cfg(target_feature)`
 //! knows neither the DSP instructions of a Cortex-M4 nor the vectors of a Cortex-M55 on stable Rust.
 //!
 //! | `ACORN_KERNEL` | the kernel for `thumbv7em*` and `thumbv8m.main*`, beside the scalar one |

@@ -1,5 +1,5 @@
 //! The float edge of dot products in integers, for processors on which floats are calls: the same bits as
-//! [`super::rescale`], at a quarter of the instructions.
+//! [`super::rescale`], at half of the instructions.
 //!
 //! ```text
 //! R · scale:  8 bits (a bfloat16) times 24: all of it fits 32

@@ -17,6 +17,12 @@ pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
     [avx512vnni::kernel(), avxvnni::kernel(), avx2::kernel()].into_iter().flatten()
 }
 
+/// Whether tokens have whole blocks and a sum for each: what loops may read without asking. Out of contract nothing
+/// may be read that is not there.
+fn in_contract(x: &Ints<'_>) -> bool {
+    x.cols.is_multiple_of(BLOCK) && x.block_sums.len() >= x.tokens() * (x.cols / BLOCK)
+}
+
 /// Token `t`'s sums of the blocks 2·p and 2·p + 1 in the halves of an i32; 0 for a block that is not
 /// there.
 fn pair_sums(x: Ints<'_>, t: usize, p: usize) -> i32 {

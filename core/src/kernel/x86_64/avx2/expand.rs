@@ -135,9 +135,11 @@ impl Expanded {
 #[target_feature(enable = "avx2")]
 pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     debug_assert!(x.tokens() == sums.len());
-    sums.fill(Sums::default());
     let mut expanded = Expanded::new();
     let blocks = super::super::blocks(groups, x);
+    if blocks.is_empty() || pairs.is_empty() {
+        return sums.fill(Sums::default());
+    }
     let parts = blocks.chunks(TOGETHER).zip(pairs.chunks(TOGETHER / 2));
     for (first, (blocks, pairs)) in (0..).step_by(TOGETHER).zip(parts) {
         expanded.fill(blocks, pairs);

@@ -121,8 +121,8 @@ fn q8_tile<const T: usize>(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]
 
 #[target_feature(enable = "avx2")]
 fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    if x.block_sums.len() < x.tokens() * (x.cols / BLOCK) {
-        return; // out of contract: nothing may be read that is not there
+    if !super::in_contract(&x) {
+        return;
     }
     if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
         return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);

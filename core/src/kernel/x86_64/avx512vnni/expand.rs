@@ -122,9 +122,11 @@ impl Expanded {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     debug_assert!(x.tokens() == sums.len());
-    sums.fill(Sums::default());
     let mut expanded = Expanded::new(-128);
     let groups = groups.get(..x.cols / 4).unwrap_or(groups);
+    if groups.is_empty() {
+        return sums.fill(Sums::default());
+    }
     let parts = groups.chunks(TOGETHER * BLOCK / 4);
     for (first, groups) in (0..).step_by(TOGETHER).zip(parts) {
         let (twos, last) = twos(groups);
@@ -141,9 +143,11 @@ pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     debug_assert!(x.tokens() == sums.len());
-    sums.fill(Sums::default());
     let mut expanded = Expanded::new(0);
     let blocks = super::super::blocks(groups, x);
+    if blocks.is_empty() || pairs.is_empty() {
+        return sums.fill(Sums::default());
+    }
     let parts = blocks.chunks(TOGETHER).zip(pairs.chunks(TOGETHER / 2));
     for (first, (blocks, pairs)) in (0..).step_by(TOGETHER).zip(parts) {
         let twos = expanded.weights.chunks_mut(2 * PER_BLOCK);
