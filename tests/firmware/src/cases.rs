@@ -136,8 +136,11 @@ impl Buffers {
         for bytes in self.pairs[..SMALL / 4 + 16].chunks_mut(4) {
             bytes.copy_from_slice(&random.word().to_le_bytes()[..bytes.len()]);
         }
-        // Behind the last group there are zeros.
-        let count = if kind == Kind::Q4 { cols } else { 4 * groups };
+        // Behind the last group there are zeros; a row of nibbles may be padded with up to a block of them.
+        let count = match kind {
+            Kind::Q4 => cols - random.below(3) / 2 * random.below(33),
+            _ => 4 * groups,
+        };
         for k in 0..tokens * cols {
             let x = random.int8();
             self.x[x_at + k] = if k % cols < count { x } else { 0 };

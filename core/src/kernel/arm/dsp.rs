@@ -6,14 +6,16 @@
 //! ```text
 //! q8, a word w: k0 k1 k2 k3
 //!   sxtb16(w), sxtb16(w, ror 8)            → (k0, k2), (k1, k3); smlad each
-//! q4, a word w: k0|k4 k1|k5 k2|k6 k3|k7    with m = 0F000F00, a nibble becomes n · 2⁸
-//!   m & w << 8, m & w                      → (k0, k2), (k1, k3); smlad each
-//!   m & w << 4, m & w >> 4                 → (k4, k6), (k5, k7)
-//! q4, before a block:  sum = (W · z') / 2¹⁶ + C, by smlaw   z' = (z + 8) · 2⁸
-//!     W = Σx · 2¹⁴, C = -40 · 64 · Σx                       → 64 · (z - 32) · Σx
-//!   the products add 2⁸ · Σ n·x                             → 64 · (4 · Σ n·x + (z - 32) · Σx)
-//!   after it: total += (sum · s · 2¹⁰) / 2¹⁶, by smlaw      exact
+//! q4, a word w: k0|k4 k1|k5 k2|k6 k3|k7    with m = 1E001E00, a nibble becomes n · 2⁹
+//!   m & w << 9, m & w << 1                 → (k0, k2), (k1, k3); smlad each
+//!   m & w << 5, m & w >> 3                 → (k4, k6), (k5, k7)
+//! q4, before a block:  sum = (W · z') / 2¹⁶ + C, by smlaw   z' = (z + 8) · 2⁹
+//!     W = Σx · 2¹⁴, C = -40 · 128 · Σx                      → 128 · (z - 32) · Σx
+//!   the products add 2⁹ · Σ n·x                             → 128 · (4 · Σ n·x + (z - 32) · Σx)
+//!   after it: total += (sum · s · 2⁹) / 2¹⁶, by smlaw       exact
 //! ```
+//!
+//! Groups of the last block whose activations are zeros, as padding is, are left out.
 //!
 //! Four rows at a time, since four sums, four words of activations, two of weights and what becomes of them
 //! fill the registers: each routine goes over a band twice. They are written as a whole because a compiler
@@ -21,6 +23,7 @@
 //! were not widened, go to the scalar kernel.
 
 use core::arch::naked_asm;
+use core::slice::from_mut;
 
 #[cfg(acorn_fpu)]
 use super::q4_layout;
@@ -44,37 +47,77 @@ pub(super) static KERNEL: Kernel = Kernel {
 
 /// Widens blocks of activations: C and W for a block's sum, then its pairs (k0, k2), (k1, k3), (k4, k6), …
 pub(in crate::kernel) fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
-    let blocks = values.as_chunks::<BLOCK>().0.iter().zip(block_sums);
-    for ((x, &sum), out) in blocks.zip(out) {
-        // SAFETY: a block of activations, and of words.
-        unsafe { widen_block(x.as_ptr(), sum.into(), out.as_mut_ptr()) }
+    if PORTABLE && !aligned(values) {
+        return widen_anywhere(values, block_sums, out);
+    }
+    let blocks = (values.len() / BLOCK).min(block_sums.len()).min(out.len());
+    if let Some(out) = out.get_mut(..blocks).filter(|out| !out.is_empty() && aligned(values)) {
+        let out = out.as_mut_ptr_range();
+        // SAFETY: there are as many blocks of activations, at a multiple of 4, and sums as there are widened ones,
+        // not none.
+        unsafe { widen_blocks(values.as_ptr(), block_sums.as_ptr(), out.start, out.end) }
     }
 }
 
-/// Widens a block whose sum is `sum`.
+/// [`widen`] for activations that lie anywhere.
+#[cold]
+#[inline(never)]
+fn widen_anywhere(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
+    let pair = |low: i8, high: i8| i32::from(low) & 0xFFFF | i32::from(high) << 16;
+    let blocks = values.as_chunks::<BLOCK>().0.iter().zip(block_sums);
+    for ((x, &sum), [c, w, pairs @ ..]) in blocks.zip(out) {
+        *c = (-40 * 128 * i32::from(sum)) as u32;
+        *w = (i32::from(sum) << 14) as u32;
+        for (pairs, &[k0, k1, k2, k3]) in pairs.as_chunks_mut().0.iter_mut().zip(x.as_chunks().0) {
+            *pairs = [pair(k0, k2) as u32, pair(k1, k3) as u32];
+        }
+    }
+}
+
+/// Four words of activations to pairs.
+macro_rules! widen_words {
+    () => {
+        concat!(
+            "ldmia r0!, {{r4, r6, r8, r10}}\n",
+            widen_words!("r4", "r5"),
+            widen_words!("r6", "r7"),
+            widen_words!("r8", "r9"),
+            widen_words!("r10", "r11"),
+            "stmia r2!, {{r4-r11}}\n",
+        )
+    };
+    ($word:literal, $odd:literal) => {
+        concat!("sxtb16 ", $odd, ", ", $word, ", ror #8\n", "sxtb16 ", $word, ", ", $word, "\n",)
+    };
+}
+
+/// Widens blocks.
 ///
 /// # Safety
-/// `x` is a block of activations, `out` has room for a widened one. The routine saves what a function must:
-/// r4 and r5.
+/// From `x`, a multiple of 4, and `sums` on there are as many blocks of activations, and sums, as widened ones from
+/// `out` to `end`, not none. The routine saves what a function must: r4 to r11.
 #[unsafe(naked)]
-unsafe extern "C" fn widen_block(x: *const i8, sum: i32, out: *mut u32) {
+unsafe extern "C" fn widen_blocks(
+    x: *const i8,
+    sums: *const i16,
+    out: *mut Widened,
+    end: *mut Widened,
+) {
     naked_asm!(
         processor!(),
-        "push {{r4, r5}}",
-        "lsl r4, r1, #14",
-        "add r1, r1, r1, lsl #2",
-        "lsl r1, r1, #9",
-        "rsb r3, r1, #0",
-        "stmia r2!, {{r3, r4}}",
-        "add r5, r0, #32",
+        "push {{r4-r11}}",
         "1:",
-        "ldr r1, [r0], #4",
-        "sxtb16 r3, r1",
-        "sxtb16 r4, r1, ror #8",
-        "stmia r2!, {{r3, r4}}",
-        "cmp r0, r5",
+        "ldrsh r4, [r1], #2",
+        "lsl r5, r4, #14",
+        "add r4, r4, r4, lsl #2",
+        "lsl r4, r4, #10",
+        "rsb r4, r4, #0",
+        "stmia r2!, {{r4, r5}}",
+        widen_words!(),
+        widen_words!(),
+        "cmp r2, r3",
         "bne 1b",
-        "pop {{r4, r5}}",
+        "pop {{r4-r11}}",
         "bx lr",
     )
 }
@@ -154,12 +197,12 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return;
     }
     for (x, sums) in rows(x.widened, x.cols / BLOCK).zip(sums) {
+        let sums = from_mut(sums).as_mut_ptr_range();
+        let walk =
+            Walk { blocks: blocks.len(), groups: 4, len: 0, sums: sums.start, end: sums.end };
         // SAFETY: `blocks` are some blocks at a multiple of 4; there is half a pair, at a multiple of 4, and a
-        // widened block for each, so that the end is within x or just behind it.
-        unsafe {
-            let end = x.as_ptr().add(blocks.len());
-            q4_band(blocks.as_ptr(), x.as_ptr(), pairs.as_ptr(), end, sums);
-        }
+        // widened block for each, and one band's sums.
+        unsafe { q4_bands(blocks.as_ptr(), x.as_ptr(), pairs.as_ptr(), &walk) }
     }
 }
 
@@ -179,140 +222,232 @@ fn portable_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]
     gemv::q4(q4, bands, x, scale, out);
 }
 
-/// Four words of a group, `at` bytes from r0, by the 8 activations at r1, added to r4 to r7.
-macro_rules! q4_group {
-    ($at:literal $(+ $more:literal)?) => {
+/// What [`q4_bands`] goes by.
+#[repr(C)]
+struct Walk {
+    /// Of a band, not none.
+    blocks: usize,
+    /// Of the last block, those that count: 0 to 4.
+    groups: usize,
+    /// Bytes from band to band.
+    len: usize,
+    /// Where the bands' sums go, at least one's.
+    sums: *mut Sums<i32>,
+    end: *mut Sums<i32>,
+}
+
+/// Two rows' words `at` bytes from r0 into two registers, and the rows' products added to two sums.
+macro_rules! q4_rows {
+    ($at:expr, ($word:literal, $next:literal), ($sum:literal, $next_sum:literal), $x:tt) => {
         concat!(
-            "ldmia r1!, {{r8-r11}}\n",
-            "ldrd r12, lr, [r0, #", $at, $("+", $more,)? "]\n",
-            q4_group!(@row "r12", "r4"),
-            q4_group!(@row "lr", "r5"),
-            "ldrd r12, lr, [r0, #", $at, $("+", $more,)? "+8]\n",
-            q4_group!(@row "r12", "r6"),
-            q4_group!(@row "lr", "r7"),
+            "ldrd ", $word, ", ", $next, ", [r0, #", $at, "\n",
+            q4_rows!(@row $word, $sum, $x),
+            q4_rows!(@row $next, $next_sum, $x),
         )
     };
-    (@row $word:literal, $sum:literal) => {
+    (@row $word:literal, $sum:literal, ($a:literal, $b:literal, $c:literal, $d:literal)) => {
         concat!(
-            q4_group!(@pair $word, ", lsl #8", $sum, "r8"),
-            q4_group!(@pair $word, "", $sum, "r9"),
-            q4_group!(@pair $word, ", lsl #4", $sum, "r10"),
-            q4_group!(@pair $word, ", lsr #4", $sum, "r11"),
+            q4_rows!(@pair $word, "lsl #9", $sum, $a),
+            q4_rows!(@pair $word, "lsl #1", $sum, $b),
+            q4_rows!(@pair $word, "lsl #5", $sum, $c),
+            q4_rows!(@pair $word, "lsr #3", $sum, $d),
         )
     };
     (@pair $word:literal, $shift:literal, $sum:literal, $x:literal) => {
         concat!(
-            "and r3, r2, ", $word, $shift, "\n",
+            "and r3, r2, ", $word, ", ", $shift, "\n",
             "smlad ", $sum, ", r3, ", $x, ", ", $sum, "\n",
         )
     };
 }
 
-/// A block, `at` bytes from r0. Its zeros and sub-scales are shifted to where they are wanted: those of
-/// rows 0 and 2, then of rows 1 and 3. `$next` moves the address of the pair on.
-macro_rules! q4_block {
-    ($at:literal, $zeros:literal, $odd_zeros:literal, $subs:literal, $odd_subs:literal, $next:literal) => {
+/// A group whose first words lie `$at` and whose others lie `$late` bytes from r0, by the 8 activations at r1.
+macro_rules! q4_group {
+    ($at:expr, $late:expr) => {
         concat!(
-            "ldr r12, [sp, #16]\n",
-            "ldr r12, [r12, #8]\n",
-            "ldmia r1!, {{r8, r9}}\n",
-            "and r10, r2, r12",
-            $zeros,
+            "ldmia r1!, {{r8-r11}}\n",
+            q4_rows!($at, ("r12", "lr"), ("r4", "r5"), ("r8", "r9", "r10", "r11")),
+            q4_rows!($late, ("r12", "lr"), ("r6", "r7"), ("r8", "r9", "r10", "r11")),
+        )
+    };
+}
+
+/// What zeros, in r7, come to: the sums of four rows before their products. `$even`, `$odd`: shifts to where the
+/// zeros of rows 0 and 2, and of rows 1 and 3, are wanted.
+macro_rules! q4_zeros {
+    ($even:literal, $odd:literal) => {
+        concat!(
+            "and r3, r2, r7, ",
+            $even,
             "\n",
-            "and r11, r2, r12",
-            $odd_zeros,
+            "smlawb r4, r9, r3, r8\n",
+            "smlawt r6, r9, r3, r8\n",
+            "and r3, r2, r7, ",
+            $odd,
             "\n",
-            "smlawb r4, r9, r10, r8\n",
-            "smlawb r5, r9, r11, r8\n",
-            "smlawt r6, r9, r10, r8\n",
-            "smlawt r7, r9, r11, r8\n",
-            q4_group!($at),
-            q4_group!($at + 32),
-            q4_group!($at + 64),
-            q4_group!($at + 96),
-            "ldr r12, [sp, #16]\n",
-            "mov r3, #0x3C003C00\n",
-            "ldr lr, [r12]",
-            $next,
+            "smlawb r5, r9, r3, r8\n",
+            "smlawt r7, r9, r3, r8\n",
+        )
+    };
+}
+
+/// A block with whole groups; `$at`: of each where its words lie.
+macro_rules! q4_block {
+    ($even:literal, $odd:literal, ($($at:literal, $late:literal),*), $first:literal, $late_first:literal) => {
+        concat!(
+            "ldr r7, [r12, #8]\n",
+            "ldmia r1!, {{r8-r12, lr}}\n",
+            q4_zeros!($even, $odd),
+            q4_rows!($first, ("r8", "r9"), ("r4", "r5"), ("r10", "r11", "r12", "lr")),
+            q4_rows!($late_first, ("r8", "r9"), ("r6", "r7"), ("r10", "r11", "r12", "lr")),
+            $(q4_group!($at, $late),)*
+        )
+    };
+}
+
+/// A block's sums by its sub-scales, in lr, added to what was so far.
+macro_rules! q4_scale {
+    ($even:literal, $odd:literal) => {
+        concat!(
+            "and r3, r2, lr, ",
+            $even,
             "\n",
-            "and r12, r3, lr",
-            $subs,
+            "add r3, #0x02000200\n",
+            "smlawb r8, r4, r3, r8\n",
+            "smlawt r10, r6, r3, r10\n",
+            "and r3, r2, lr, ",
+            $odd,
             "\n",
-            "and r3, r3, lr",
-            $odd_subs,
-            "\n",
-            "add r12, #0x04000400\n",
-            "add r3, #0x04000400\n",
-            "ldm sp, {{r8-r11}}\n",
-            "smlawb r8, r4, r12, r8\n",
+            "add r3, #0x02000200\n",
             "smlawb r9, r5, r3, r9\n",
-            "smlawt r10, r6, r12, r10\n",
             "smlawt r11, r7, r3, r11\n",
         )
     };
 }
 
-/// Writes the sums of a band of nibbles, by the widened blocks from `x` to `end`, at least one.
+/// Writes the sums of bands of nibbles.
 ///
 /// # Safety
-/// From `blocks` on there are as many blocks as from `x` to `end`, and half as many pairs, rounded up, at
-/// multiples of 4. The routine saves what a function must, r4 to r11, and stays within them.
+/// What `walk` says is there, at multiples of 4: from `blocks` and `pairs` on the blocks of bands, and half as many
+/// pairs; from `x` on the widened blocks for those of a band; room for sums. The routine saves what a function must,
+/// r4 to r11, and stays within them.
 #[unsafe(naked)]
-unsafe extern "C" fn q4_band(
+unsafe extern "C" fn q4_bands(
     blocks: *const [Group; 4],
     x: *const Widened,
     pairs: *const Pair,
-    end: *const Widened,
-    sums: &mut Sums<i32>,
+    walk: &Walk,
 ) {
-    // r4-r7 a block's sums, r8-r11 activations, r12 and lr weights, r2 the mask, r3 what it leaves
-    // sp: 0 the sums so far, 16 the pair, 20 blocks, 24 x, 28 pairs, 32 the end, 36 where the sums go,
-    //     40 their end
+    // r0 a pair of blocks (before the loop, 256 bytes back), r1 x, r2 the mask, r4-r7 a block's sums, r8-r11
+    // activations or the sums so far, r12 and lr weights or r12 a pair and lr its sub-scales, r3 what the mask leaves
+    // sp: 0 the sums so far, 16 the pair, 20 a limit, then what four rows start with: 24 x, 28 and 32 the ways of r0
+    //     and r12 from behind rows 0 to 3 to rows 4 to 7, 36 and 40 those from there to the next band, 44 four zeros,
+    //     60 the limit; 64 where sums go, 68 their end, 72 the groups of a short last block, negative
+    // flags: x, before a pair of blocks, against the limit: less where there is a next pair, equal where this is the
+    //     last and not whole
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
-        "ldr r4, [sp, #36]",
-        "add r5, r4, #32",
-        "push {{r0-r5}}",
+        "ldm r3, {{r3-r7}}",
+        "adds r3, #1",
+        "lsrs r3, #1",
+        "mov r9, #144",
+        "mla r10, r3, r9, r1",
+        "lsl r11, r3, #8",
+        "sub lr, r10, #144",
         "mov r8, #0",
-        "mov r9, #0",
-        "mov r10, #0",
-        "mov r11, #0",
-        "push {{r2}}",
-        "push {{r8-r11}}",
-        "mov r2, #0x0F000F00",
+        "bcc 1f",
+        "cbz r4, 1f",
+        "cmp r4, #4",
+        "bne 11f",
+        "sub lr, r10, #4",
         "1:",
-        q4_block!(0, ", lsl #8", "", ", lsl #10", ", lsl #2", ""),
-        "ldr r12, [sp, #32]",
-        "cmp r1, r12",
-        "beq 2f",
-        "stm sp, {{r8-r11}}",
-        q4_block!(128, ", lsl #4", ", lsr #4", ", lsl #6", ", lsr #2", ", #16\nstr r12, [sp, #16]"),
-        "stm sp, {{r8-r11}}",
-        "ldr r12, [sp, #32]",
-        "add r0, #256",
-        "cmp r1, r12",
-        "bne 1b",
-        "2:",
-        "ldrd r3, lr, [sp, #36]",
-        "stmia r3!, {{r8-r11}}",
-        "str r3, [sp, #36]",
-        "cmp r3, lr",
-        "beq 3f",
+        "push {{r6-r8}}",
+        "rsb r4, r11, #16",
+        "adds r6, r5, r4",
+        "subs r6, #32",
+        "lsls r3, #4",
+        "subs r7, r5, r3",
+        "subs r7, #4",
+        "rsb r5, r3, #4",
         "mov r8, #0",
         "mov r9, #0",
         "mov r10, #0",
         "mov r11, #0",
-        "stm sp, {{r8-r11}}",
-        "ldrd r0, r1, [sp, #20]",
-        "ldr r12, [sp, #28]",
-        "add r0, #16",
-        "add r12, #4",
-        "str r12, [sp, #16]",
-        "b 1b",
-        "3:",
-        "add sp, #44",
+        "push {{r1, r4-r11, lr}}",
+        "push {{r2, lr}}",
+        "sub sp, #16",
+        "mov r12, r2",
+        "sub r0, #256",
+        "mov r2, #0x1E001E00",
+        "b 4f",
+        // Rows 4 to 7 are done.
+        "2:",
+        "cbnz r3, 3f",
+        "add sp, #76",
         "pop {{r4-r11, pc}}",
+        "3:",
+        "add r0, r6",
+        "add r12, r7",
+        "4:",
+        "cmp r1, lr",
+        "5:",
+        "stm sp, {{r8-r12}}",
+        q4_block!("lsl #9", "lsl #1", ("32]", "40]", "64]", "72]", "96]", "104]"), "256]!", "8]"),
+        "ldm sp, {{r8-r12}}",
+        "ldr lr, [r12]",
+        q4_scale!("lsl #9", "lsl #1"),
+        "stm sp, {{r8-r11}}",
+        "beq 8f",
+        q4_block!(
+            "lsl #5",
+            "lsr #3",
+            ("160]", "168]", "192]", "200]", "224]", "232]"),
+            "128]",
+            "136]"
+        ),
+        "6:",
+        "ldm sp, {{r8-r12, lr}}",
+        "cmp r1, lr",
+        "ldr lr, [r12], #16",
+        q4_scale!("lsl #5", "lsr #3"),
+        "bls 5b",
+        "7:",
+        "ldrd r3, lr, [sp, #64]",
+        "stmia r3!, {{r8-r11}}",
+        "str r3, [sp, #64]",
+        // Carry: sixteen bytes more than whole sums are to come, those of rows 4 to 7.
+        "subs r3, lr, r3",
+        "lsls lr, r3, #28",
+        "add r11, sp, #24",
+        "ldm r11, {{r1, r4-r11, lr}}",
+        "bcc 2b",
+        "add r0, r4",
+        "add r12, r5",
+        "b 4b",
+        // The last pair: its second block has a few groups, which are done as the last ones, or is not there.
+        "8:",
+        "ldr r3, [sp, #72]",
+        "cbz r3, 10f",
+        "ldr r7, [r12, #8]",
+        "ldmia r1!, {{r8, r9}}",
+        q4_zeros!("lsl #5", "lsr #3"),
+        "ldr r3, [sp, #72]",
+        "mov r12, #140",
+        "adr lr, 6b",
+        "subs r0, #128",
+        "sub r0, r0, r3, lsl #5",
+        "mla r3, r3, r12, lr",
+        "mov pc, r3",
+        "10:",
+        "add r12, #16",
+        "b 7b",
+        // The last block is short.
+        "11:",
+        "rsbs r8, r4, #0",
+        "subs r4, #4",
+        "add r11, r11, r4, lsl #5",
+        "b 1b",
     )
 }
 
@@ -330,21 +465,33 @@ mod fpu {
         out: &mut [Sums<f32>],
     ) -> bool {
         let Some(layout) = q4_layout(bands, x) else { return false };
-        if x.widened.len() != layout.blocks {
+        let there = bands.bytes.len().checked_div(bands.len).unwrap_or(0);
+        let out = match out.get_mut(..there) {
+            Some(out) => out,
+            None => out,
+        };
+        if x.widened.len() != layout.blocks || out.is_empty() {
             return false;
         }
-        let x = x.widened.as_ptr_range();
-        let Bands { mut bytes, len } = bands;
-        for out in out {
-            let Some((band, behind)) = bytes.split_at_checked(len) else { break };
-            bytes = behind;
-            let mut sums = Sums::default();
-            // SAFETY: a band at a multiple of 4 with this layout, and a widened block for each of its.
-            unsafe {
-                let pairs = band.as_ptr().add(layout.pairs).cast();
-                q4_band(band.as_ptr().cast(), x.start, pairs, x.end, &mut sums);
-                rescale(&sums, band, layout.scales, scale, out);
-            }
+        // Of the last block, the groups that are not padding.
+        let groups = x.values.last_chunk::<BLOCK>().map_or(0, |x| {
+            let last = x.as_chunks::<8>().0.iter().rposition(|x| *x != [0; 8]);
+            last.map_or(0, |last| last + 1)
+        });
+        let first = bands.bytes.as_ptr();
+        let sums = out.as_mut_ptr_range();
+        let walk = Walk {
+            blocks: layout.blocks,
+            groups,
+            len: bands.len,
+            sums: sums.start.cast(),
+            end: sums.end.cast(),
+        };
+        // SAFETY: bands at a multiple of 4 with this layout, one for each of `out`, and a widened block for each of
+        // a band's. Integers are written where floats were, and floats again in their place.
+        unsafe {
+            q4_bands(first.cast(), x.widened.as_ptr(), first.add(layout.pairs).cast(), &walk);
+            rescale(out, first.add(layout.scales), bands.len, scale);
         }
         true
     }
@@ -360,8 +507,8 @@ mod fpu {
         let whole = count > 0 && bands.len == count * size_of::<Group>() + SCALES;
         let there = bands.bytes.len().checked_div(bands.len).unwrap_or(0);
         let out = match out.get_mut(..there) {
-            Some(out) => out.as_mut_ptr_range(),
-            None => out.as_mut_ptr_range(),
+            Some(out) => out,
+            None => out,
         };
         if !whole
             || count > x.cols / 4
@@ -371,76 +518,49 @@ mod fpu {
         {
             return false;
         }
-        let (bands, x) = (bands.bytes.as_ptr(), x.widened.as_ptr());
-        // SAFETY: from `bands`, a multiple of 4, on there are at least as many bands, of `count` groups and
-        // scales, as there are bands from the start of `out` to its end, not none; x are widened blocks with
-        // 4 columns for each group.
-        unsafe { q8_bands(bands, x, count, out.start, out.end, scale.to_bits()) }
+        let (first, sums) = (bands.bytes.as_ptr(), out.as_mut_ptr_range());
+        // SAFETY: from `first`, a multiple of 4, on there are at least as many bands, of `count` groups and
+        // scales, as `out` has, not none; x are widened blocks with 4 columns for each group. Integers are written
+        // where floats were, and floats again in their place.
+        unsafe {
+            q8_bands(first, x.widened.as_ptr(), count, sums.start.cast(), sums.end.cast());
+            rescale(out, first.add(bands.len - SCALES), bands.len, scale);
+        }
         true
     }
 
-    /// Four rows' sums, r4 to r7, by the four scales in r8 and r9 and the token's in s12, in these registers.
-    macro_rules! rescale_rows {
-        ($a:literal, $b:literal, $c:literal, $d:literal) => {
-            concat!(
-                "vmov ", $a, ", ", $b, ", r4, r5\n",
-                "vmov ", $c, ", ", $d, ", r6, r7\n",
-                "lsl r4, r8, #16\n",
-                "bfc r8, #0, #16\n",
-                "lsl r5, r9, #16\n",
-                "bfc r9, #0, #16\n",
-                "vmov s8, s9, r4, r8\n",
-                "vmov s10, s11, r5, r9\n",
-                rescale_rows!(@row $a, "s8"),
-                rescale_rows!(@row $b, "s9"),
-                rescale_rows!(@row $c, "s10"),
-                rescale_rows!(@row $d, "s11"),
-            )
-        };
-        (@row $sum:literal, $scale:literal) => {
-            concat!(
-                "vmul.f32 ", $scale, ", ", $scale, ", s12\n",
-                "vcvt.f32.s32 ", $sum, ", ", $sum, "\n",
-                "vmul.f32 ", $sum, ", ", $sum, ", ", $scale, "\n",
-            )
-        };
-    }
-
-    /// Writes the products of bands of `count` groups and scales, by as many pairs of words in widened
-    /// blocks, to the bands from `out` to `end`, at least one.
+    /// Writes the sums of bands of `count` groups and scales, by as many pairs of words in widened blocks, to
+    /// the bands from `sums` to `end`, at least one.
     ///
     /// # Safety
     /// The bands are there, at a multiple of 4; `x` are widened blocks with 4 columns for each group. The
-    /// routine saves what a function must, r4 to r11, and stays within them and s0 to s12.
+    /// routine saves what a function must, r4 to r11, and stays within them.
     #[unsafe(naked)]
     unsafe extern "C" fn q8_bands(
         bands: *const u8,
         x: *const Widened,
         count: usize,
-        out: *mut Sums<f32>,
-        end: *mut Sums<f32>,
-        scale: u32,
+        sums: *mut Sums<i32>,
+        end: *mut Sums<i32>,
     ) {
         // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups to come
-        // s0-s7 products, s8-s11 scales, s12 the token's scale
-        // sp: 0 the band, 4 x, 8 count, 12 where products go, 16 their end
+        // sp: 0 the band, 4 x, 8 count, 12 where sums go, 16 their end
         naked_asm!(
             processor!(),
             "push {{r4-r11, lr}}",
             "ldr r12, [sp, #36]",
             "push {{r0-r3, r12}}",
-            "vldr s12, [sp, #60]",
             "1:",
             "bl 6f",
-            "ldrd r8, r9, [r0]",
-            rescale_rows!("s0", "s1", "s2", "s3"),
+            "ldr r3, [sp, #12]",
+            "stm r3, {{r4-r7}}",
             "ldm sp, {{r0-r2}}",
             "adds r0, #16",
             "bl 6f",
-            "ldrd r8, r9, [r0, #-8]",
-            rescale_rows!("s4", "s5", "s6", "s7"),
             "ldrd r3, lr, [sp, #12]",
-            "vstmia r3!, {{s0-s7}}",
+            "add r12, r3, #16",
+            "stm r12, {{r4-r7}}",
+            "adds r3, #32",
             "str r3, [sp, #12]",
             "ldrd r1, r2, [sp, #4]",
             "str r0, [sp]",

@@ -66,59 +66,60 @@ unsafe extern "C" fn sqrt_bits(x: u32) -> u32 {
 /// Bytes of a band's scales.
 pub(super) const SCALES: usize = 2 * BAND_ROWS;
 
-/// Multiplies a band's sums with the scales of its rows, `at` bytes from its start, and the token's.
+/// Multiplies bands' sums, integers in the place of floats, with the scales of their rows and the token's.
 ///
 /// # Safety
-/// The scales end within the band, which lies at a multiple of 4, as `at` is one.
+/// `scales` are the first of some bands' scales, `len` bytes apart, at multiples of 4; there is one for each of
+/// `bands`, which are not none.
 #[cfg(acorn_dsp)]
 #[inline(always)]
-pub(super) unsafe fn rescale(
-    sums: &Sums<i32>,
-    band: &[u8],
-    at: usize,
-    scale: f32,
-    out: &mut Sums<f32>,
-) {
+pub(super) unsafe fn rescale(bands: &mut [Sums<f32>], scales: *const u8, len: usize, scale: f32) {
+    let bands = bands.as_mut_ptr_range();
     // SAFETY: by this function's contract.
-    unsafe { rescale_band(sums, band.as_ptr().add(at), out, scale.to_bits()) }
+    unsafe { rescale_bands(bands.start, scales, len, bands.end, scale.to_bits()) }
+}
+
+/// Two scales in a word, to floats.
+#[cfg(acorn_dsp)]
+macro_rules! two_scales {
+    ($word:literal, $a:literal, $b:literal) => {
+        concat!(
+            "lsl r12, ",
+            $word,
+            ", #16\n",
+            "bfc ",
+            $word,
+            ", #0, #16\n",
+            "vmov ",
+            $a,
+            ", ",
+            $b,
+            ", r12, ",
+            $word,
+            "\n",
+        )
+    };
 }
 
 #[cfg(acorn_dsp)]
-macro_rules! rescale_four {
-    () => {
+macro_rules! rescaled {
+    ($sum:literal, $scale:literal, $_:literal) => {
         concat!(
-            "vldmia r0!, {{s0-s3}}\n",
-            "ldmia r1!, {{r4, r5}}\n",
-            "lsl r12, r4, #16\n",
-            "bfc r4, #0, #16\n",
-            "vmov s4, s5, r12, r4\n",
-            "lsl r12, r5, #16\n",
-            "bfc r5, #0, #16\n",
-            "vmov s6, s7, r12, r5\n",
-            rescale_four!("s0", "s4"),
-            rescale_four!("s1", "s5"),
-            rescale_four!("s2", "s6"),
-            rescale_four!("s3", "s7"),
-            "vstmia r2!, {{s0-s3}}\n",
-        )
-    };
-    ($sum:literal, $scale:literal) => {
-        concat!(
-            "vmul.f32 ",
+            "vmul.f32 s",
             $scale,
-            ", ",
+            ", s",
             $scale,
-            ", s8\n",
-            "vcvt.f32.s32 ",
+            ", s16\n",
+            "vcvt.f32.s32 s",
             $sum,
-            ", ",
+            ", s",
             $sum,
             "\n",
-            "vmul.f32 ",
+            "vmul.f32 s",
             $sum,
-            ", ",
+            ", s",
             $sum,
-            ", ",
+            ", s",
             $scale,
             "\n",
         )
@@ -128,22 +129,35 @@ macro_rules! rescale_four {
 /// See [`rescale`].
 ///
 /// # Safety
-/// `scales` are a band's, at a multiple of 4. The routine saves what a function must: r4 and r5.
+/// As there. The routine saves what a function must: r4 to r7, and d8.
 #[cfg(acorn_dsp)]
 #[unsafe(naked)]
-unsafe extern "C" fn rescale_band(
-    sums: &Sums<i32>,
+unsafe extern "C" fn rescale_bands(
+    bands: *mut Sums<f32>,
     scales: *const u8,
-    out: &mut Sums<f32>,
+    len: usize,
+    end: *mut Sums<f32>,
     scale: u32,
 ) {
     naked_asm!(
         processor!(),
-        "push {{r4, r5}}",
-        "vmov s8, r3",
-        rescale_four!(),
-        rescale_four!(),
-        "pop {{r4, r5}}",
+        "push {{r4-r7}}",
+        "vpush {{d8}}",
+        "vldr s16, [sp, #24]",
+        "1:",
+        "vldm r0, {{s0-s7}}",
+        "ldm r1, {{r4-r7}}",
+        two_scales!("r4", "s8", "s9"),
+        two_scales!("r5", "s10", "s11"),
+        two_scales!("r6", "s12", "s13"),
+        two_scales!("r7", "s14", "s15"),
+        "add r1, r2",
+        each!(rescaled),
+        "vstmia r0!, {{s0-s7}}",
+        "cmp r0, r3",
+        "bne 1b",
+        "vpop {{d8}}",
+        "pop {{r4-r7}}",
         "bx lr",
     )
 }

@@ -5,7 +5,7 @@
 use core::hint::black_box;
 
 use acorn_core::format::encoding::Encoding;
-use acorn_core::kernel::{self, Bands, Ints, Kernel, Sums, Widened};
+use acorn_core::kernel::{self, Bands, Ints, Sums, Widened};
 use acorn_kernel_firmware::{board, program, say};
 
 program!(run);
@@ -40,27 +40,23 @@ fn run() -> bool {
             let len = len as usize;
             let bands = black_box(Bands { bytes: &BYTES.0[..BANDS * len], len });
             let padded = cols.next_multiple_of(32);
+            vector.values[..cols].fill(1);
+            vector.values[cols..padded].fill(0);
             let vector = black_box(&mut vector);
-            let Some(count) = board::instructions(|| gemv(kernel, encoding, padded, bands, vector))
-            else {
-                return false;
-            };
+            let mut out = [Sums::default(); BANDS];
+            let out = black_box(&mut out[..]);
+            let gemv = if encoding == Encoding::Q8 { kernel.gemv_q8 } else { kernel.gemv_q4 };
+            let count = board::instructions(|| {
+                let (values, block_sums) =
+                    (&vector.values[..padded], &vector.block_sums[..padded / 32]);
+                let widened = &mut vector.widened[..padded / 32];
+                kernel::widen(values, block_sums, widened);
+                gemv(bands, &Ints { cols: padded, values, block_sums, widened }, 0.5, out);
+            });
+            let Some(count) = count else { return false };
             let per_product = count as f32 / (BANDS * 8 * cols) as f32;
             say!("{} {} {cols} {per_product:.3}", kernel.name, encoding.name());
         }
     }
     true
-}
-
-/// A matrix of [`BANDS`] · 8 rows and `cols` columns times a vector.
-#[inline(never)]
-fn gemv(kernel: &Kernel, encoding: Encoding, cols: usize, bands: Bands<'_>, vector: &mut Vector) {
-    let (values, block_sums) = (&vector.values[..cols], &vector.block_sums[..cols / 32]);
-    let widened = &mut vector.widened[..cols / 32];
-    kernel::widen(values, block_sums, widened);
-    let x = Ints { cols, values, block_sums, widened };
-    let mut out = [Sums::default(); BANDS];
-    let gemv = if encoding == Encoding::Q8 { kernel.gemv_q8 } else { kernel.gemv_q4 };
-    gemv(bands, &x, black_box(0.5), &mut out);
-    black_box(&out);
 }
