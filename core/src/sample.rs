@@ -180,7 +180,10 @@ fn keep(weights: &mut [f32], enough: &dyn Fn(Kept) -> bool) {
             continue;
         }
         low = middle;
-        if FEW > 0 && kept.count <= FEW && count.is_none() {
+        if !cfg!(acorn_mcu)
+            && count.is_none()
+            && let Some(few) = few.get_mut(..kept.count)
+        {
             // What is below can be forgotten.
             let largest = weights.iter().filter(|weight| **weight >= least);
             few.iter_mut().zip(largest).for_each(|(few, weight)| *few = *weight);

@@ -152,6 +152,7 @@ fn clippy() -> Result<String> {
     firmware.arg("--target-dir").arg(command::target_dir().join("mcu/host"));
     firmware.args(["--", "-D", "warnings"]);
     command::run(firmware)?;
+    kernels::clippy()?;
     emulated::clippy()?;
     hardware::clippy()?;
     Ok("no warnings".into())

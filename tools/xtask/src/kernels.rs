@@ -83,6 +83,34 @@ pub(crate) fn arm() -> Result<String> {
     Ok(done.join(", "))
 }
 
+/// Processors whose kernels the host's lints do not see, as targets with `ACORN_KERNEL`.
+const OTHERS: [(&str, &str); 7] = [
+    (AARCH64.target, ""),
+    (ARMV7.target, ""),
+    (WASM, ""),
+    ("thumbv6m-none-eabi", ""),
+    ("thumbv7em-none-eabihf", ""),
+    ("thumbv8m.main-none-eabihf", "mve"),
+    ("riscv32imac-unknown-none-elf", ""),
+];
+
+/// Lints the core as other processors have it, with all it can do and without.
+pub(crate) fn clippy() -> Result<()> {
+    for (target, kernel) in OTHERS {
+        let Some(toolchain) = Toolchain::find(&[target]).ok().filter(Toolchain::has_clippy) else {
+            println!("no toolchain with clippy for {target}: not linted");
+            continue;
+        };
+        for features in [&[][..], &["--no-default-features"]] {
+            let arguments = [&["-p", "acorn-core"], features, &["--", "-D", "warnings"]].concat();
+            let mut clippy = toolchain.cargo("clippy", target, "core", &folder(), &arguments);
+            clippy.envs([WASM_FLAGS, ("ACORN_KERNEL", kernel)]);
+            command::run(clippy)?;
+        }
+    }
+    Ok(())
+}
+
 /// WebAssembly with vectors.
 const WASM: &str = "wasm32-wasip1";
 const WASM_FLAGS: (&str, &str) =
