@@ -170,7 +170,6 @@ fn one(
 ) {
     let Projection { matrix, bias } = projection;
     let mut bands = matrix.bands_in(indices.clone());
-    let mut values = [Sums::default(); TOGETHER];
     if bias.is_none() {
         // Whole bands need no detour.
         let (whole, rest) = rows.as_chunks_mut();
@@ -178,6 +177,7 @@ fn one(
             Store::Set => products(kernel, matrix, bands, input, whole),
             Store::Add => {
                 let mut bands = bands;
+                let mut values = [Sums::default(); TOGETHER];
                 for out in whole.chunks_mut(TOGETHER) {
                     let values = values.get_mut(..out.len()).unwrap_or_default();
                     products(kernel, matrix, bands, input, values);
@@ -188,9 +188,13 @@ fn one(
             }
         }
         bands = bands.skip(whole.len());
+        if rest.is_empty() {
+            return;
+        }
         indices.start += whole.len();
         rows = rest;
     }
+    let mut values = [Sums::default(); TOGETHER];
     let parts = bands.bytes.chunks(bands.len.saturating_mul(TOGETHER).max(1));
     let rows = rows.chunks_mut(BAND_ROWS * TOGETHER);
     for ((bytes, rows), first) in parts.zip(rows).zip(indices.step_by(TOGETHER)) {

@@ -138,40 +138,6 @@ macro_rules! q8_two_groups {
     };
 }
 
-/// Four rows of r2 groups from r0 on, by the activations from r1 on: their sums in r4 to r7.
-macro_rules! q8_rows {
-    () => {
-        concat!(
-            "mov r4, #0\n",
-            "mov r5, #0\n",
-            "mov r6, #0\n",
-            "mov r7, #0\n",
-            "subs r3, r2, #8\n",
-            "blt 3f\n",
-            "2:\n",
-            "adds r1, #8\n",
-            q8_two_groups!(0),
-            q8_two_groups!(64),
-            q8_two_groups!(128),
-            q8_two_groups!(192),
-            "add r0, #256\n",
-            "subs r3, #8\n",
-            "bge 2b\n",
-            "3:\n",
-            "adds r3, #8\n",
-            "beq 5f\n",
-            "adds r1, #8\n",
-            "4:\n",
-            "ldrd r8, r9, [r1], #8\n",
-            q8_group!(0, "r8", "r9"),
-            "adds r0, #32\n",
-            "subs r3, #1\n",
-            "bne 4b\n",
-            "5:\n",
-        )
-    };
-}
-
 fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     #[cfg(acorn_fpu)]
     if fpu::gemv_q8(bands, x, scale, out) {
@@ -543,35 +509,66 @@ mod fpu {
         sums: *mut Sums<i32>,
         end: *mut Sums<i32>,
     ) {
-        // r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups to come
-        // sp: 0 the band, 4 x, 8 count, 12 where sums go, 16 their end
+        // r0 groups, r1 x, r4-r7 sums, r8-r11 activations, r12 and lr weights, r2 what becomes of them, r3 groups
+        // to come, by eight or one by one
+        // sp: what four rows start with, 0 x, 4 groups by eight, 8 four zeros; 24 groups behind these, 28 the way of
+        //     r0 from behind rows 0 to 3 to rows 4 to 7, 32 where sums go, 36 their end
         naked_asm!(
             processor!(),
             "push {{r4-r11, lr}}",
-            "ldr r12, [sp, #36]",
-            "push {{r0-r3, r12}}",
+            "ldr r9, [sp, #36]",
+            "mov r8, r3",
+            "and r6, r2, #7",
+            "lsl r7, r2, #5",
+            "rsb r7, r7, #16",
+            "push {{r6-r9}}",
+            "lsrs r3, r2, #3",
+            "mov r4, #0",
+            "mov r5, #0",
+            "mov r6, #0",
+            "mov r7, #0",
+            "push {{r1, r3-r7}}",
+            "b 3f",
+            // Rows 4 to 7 are done; the next band is at r0.
             "1:",
-            "bl 6f",
-            "ldr r3, [sp, #12]",
-            "stm r3, {{r4-r7}}",
-            "ldm sp, {{r0-r2}}",
-            "adds r0, #16",
-            "bl 6f",
-            "ldrd r3, lr, [sp, #12]",
-            "add r12, r3, #16",
-            "stm r12, {{r4-r7}}",
-            "adds r3, #32",
-            "str r3, [sp, #12]",
-            "ldrd r1, r2, [sp, #4]",
-            "str r0, [sp]",
-            "cmp r3, lr",
-            "bne 1b",
-            "add sp, #20",
+            "cbnz r3, 2f",
+            "add sp, #40",
             "pop {{r4-r11, pc}}",
+            "2:",
+            "ldm sp, {{r1, r3-r7}}",
+            "3:",
+            "cmp r3, #0",
+            "beq 5f",
+            "4:",
+            "adds r1, #8",
+            q8_two_groups!(0),
+            q8_two_groups!(64),
+            q8_two_groups!(128),
+            q8_two_groups!(192),
+            "add r0, #256",
+            "subs r3, #1",
+            "bne 4b",
+            "5:",
+            "ldr r3, [sp, #24]",
+            "cbz r3, 7f",
+            "adds r1, #8",
             "6:",
-            "push {{lr}}",
-            q8_rows!(),
-            "pop {{pc}}",
+            "ldrd r8, r9, [r1], #8",
+            q8_group!(0, "r8", "r9"),
+            "adds r0, #32",
+            "subs r3, #1",
+            "bne 6b",
+            "7:",
+            "ldrd r3, lr, [sp, #32]",
+            "stmia r3!, {{r4-r7}}",
+            "str r3, [sp, #32]",
+            // Carry: sixteen bytes more than whole sums are to come, those of rows 4 to 7.
+            "subs r3, lr, r3",
+            "lsls lr, r3, #28",
+            "bcc 1b",
+            "ldr r3, [sp, #28]",
+            "add r0, r3",
+            "b 2b",
         )
     }
 }

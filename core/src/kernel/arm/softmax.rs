@@ -277,46 +277,11 @@ macro_rules! weight {
 }
 
 macro_rules! larger_bits {
-    ($x:literal, $next:literal) => {
-        concat!(
-            "vmov r4, r5, s",
-            $x,
-            ", s",
-            $next,
-            "\n",
-            "cmp r4, r10\n",
-            "bhi 2",
-            $x,
-            "f\n",
-            "3",
-            $x,
-            ":\n",
-            "cmp r5, r10\n",
-            "bhi 2",
-            $next,
-            "f\n",
-            "3",
-            $next,
-            ":\n",
-        )
+    ($x:literal, $label:literal) => {
+        concat!("cmp ", $x, ", r10\n", "bhi 2", $label, "f\n", "3", $label, ":\n",)
     };
-    (@far $x:literal, $next:literal) => {
-        concat!(
-            "2",
-            $x,
-            ":\n",
-            "mov r10, r4\n",
-            "b 3",
-            $x,
-            "b\n",
-            "2",
-            $next,
-            ":\n",
-            "mov r10, r5\n",
-            "b 3",
-            $next,
-            "b\n",
-        )
+    (@far $x:literal, $label:literal) => {
+        concat!("2", $label, ":\n", "mov r10, ", $x, "\n", "b 3", $label, "b\n",)
     };
 }
 
@@ -325,7 +290,7 @@ macro_rules! larger_bits {
 ///
 /// # Safety
 /// The bands are there, as many scales at a multiple of 4, and room for as many products. The routine saves what
-/// a function must, r4 to r10, and stays within them.
+/// a function must, r4 to r11, and stays within them.
 #[unsafe(naked)]
 unsafe extern "C" fn weigh_bands(
     weights: *const Sums<i32>,
@@ -335,7 +300,7 @@ unsafe extern "C" fn weigh_bands(
 ) -> u32 {
     naked_asm!(
         processor!(),
-        "push {{r4-r10, lr}}",
+        "push {{r4-r11, lr}}",
         "movw r9, #0",
         "movt r9, #0xFFFF",
         "mov r10, #0",
@@ -344,18 +309,27 @@ unsafe extern "C" fn weigh_bands(
         "ldmia r2!, {{r4-r7}}",
         long!(),
         each!(weight),
-        "vstmia r3!, {{s0-s7}}",
-        larger_bits!("0", "1"),
-        larger_bits!("2", "3"),
-        larger_bits!("4", "5"),
-        larger_bits!("6", "7"),
+        "vstmia r3, {{s0-s7}}",
+        "ldmia r3!, {{r4-r8, r11, r12, lr}}",
+        larger_bits!("r4", "0"),
+        larger_bits!("r5", "1"),
+        larger_bits!("r6", "2"),
+        larger_bits!("r7", "3"),
+        larger_bits!("r8", "4"),
+        larger_bits!("r11", "5"),
+        larger_bits!("r12", "6"),
+        larger_bits!("lr", "7"),
         "cmp r0, r1",
         "bne 1b",
         "mov r0, r10",
-        "pop {{r4-r10, pc}}",
-        larger_bits!(@far "0", "1"),
-        larger_bits!(@far "2", "3"),
-        larger_bits!(@far "4", "5"),
-        larger_bits!(@far "6", "7"),
+        "pop {{r4-r11, pc}}",
+        larger_bits!(@far "r4", "0"),
+        larger_bits!(@far "r5", "1"),
+        larger_bits!(@far "r6", "2"),
+        larger_bits!(@far "r7", "3"),
+        larger_bits!(@far "r8", "4"),
+        larger_bits!(@far "r11", "5"),
+        larger_bits!(@far "r12", "6"),
+        larger_bits!(@far "lr", "7"),
     )
 }
