@@ -1,6 +1,6 @@
-//! What a token costs, part by part.
+//! What a token costs, whole and part by part.
 //!
-//! A pass is polled so that each call does one matrix product or one other stage; a clock read before
+//! For its parts, a pass is polled so that each call does one matrix product or one other stage; a clock read before
 //! and after says what it took. What lies between two products is known by the one before.
 
 use acorn_core::engine::Progress;
@@ -85,11 +85,40 @@ impl Cost {
     }
 }
 
-/// Decodes `count` tokens after the one given, greedily, and adds up what they cost by `clock`.
+/// Decodes `count` tokens after the one given, greedily: what they cost by `clock`, without what it costs to read the
+/// clock and to choose tokens.
 ///
 /// # Errors
 /// An unknown token, or a full context.
 pub fn decode(
+    engine: &mut Engine<'_>,
+    mut token: u32,
+    count: usize,
+    mut clock: impl FnMut() -> u64,
+) -> Result<u64, EngineError> {
+    let reading = reading(&mut clock);
+    let mut ticks = 0;
+    for _ in 0..count {
+        let start = clock();
+        let logits = engine.decode(token)?;
+        ticks += (clock() - start).saturating_sub(reading);
+        token = greedy(logits);
+    }
+    Ok(ticks)
+}
+
+/// What it costs to read the clock.
+fn reading(clock: &mut impl FnMut() -> u64) -> u64 {
+    let start = clock();
+    clock() - start
+}
+
+/// The same part by part, in more and smaller polls, which cost more: adds up what they cost by `clock`, without what it costs
+/// to read the clock.
+///
+/// # Errors
+/// An unknown token, or a full context.
+pub fn parts(
     engine: &mut Engine<'_>,
     recipe: &Recipe,
     mut token: u32,
@@ -97,6 +126,7 @@ pub fn decode(
     mut clock: impl FnMut() -> u64,
 ) -> Result<Cost, EngineError> {
     let mut cost = Cost::default();
+    let reading = reading(&mut clock);
     for _ in 0..count {
         engine.begin(&[token])?;
         let mut before_products = Part::Elementwise;
@@ -108,7 +138,7 @@ pub fn decode(
             };
             let start = clock();
             let progress = engine.poll(budget)?;
-            cost.add(part, clock() - start);
+            cost.add(part, (clock() - start).saturating_sub(reading));
             before_products = match part {
                 Part::QueryKeyValue | Part::Attention => Part::Attention,
                 _ => Part::Elementwise,

@@ -21,6 +21,16 @@ const HZ: u64 = if cfg!(feature = "m33") {
 /// What QEMU's `-icount shift=6` executes per second.
 const INSTRUCTIONS_PER_SECOND: u64 = 1_000_000_000 >> 6;
 
+/// Instructions per tick in lowest terms: over a power of two, so that a clock that is read often costs no division.
+const PER_TICK: (u64, u32) = {
+    let ticks = HZ >> INSTRUCTIONS_PER_SECOND.trailing_zeros();
+    let mut instructions = INSTRUCTIONS_PER_SECOND >> INSTRUCTIONS_PER_SECOND.trailing_zeros();
+    let odd = ticks >> ticks.trailing_zeros();
+    assert!(instructions.is_multiple_of(odd), "the board's clock is no such fraction");
+    instructions /= odd;
+    (instructions, ticks.trailing_zeros())
+};
+
 /// SysTick counts down from here: 24 bits.
 const RELOAD: u32 = 0x00FF_FFFF;
 
@@ -52,7 +62,7 @@ pub fn instructions() -> u64 {
         let count = SYST::get_current();
         if rounds == ROUNDS.load(Ordering::Relaxed) {
             let ticks = (u64::from(rounds) << 24) + u64::from(RELOAD - count);
-            return ticks * INSTRUCTIONS_PER_SECOND / HZ;
+            return (ticks * PER_TICK.0) >> PER_TICK.1;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Instructions per token, part by part, averaged over as many tokens as the command line says.
+//! Instructions per token, whole and part by part, averaged over as many tokens as the command line says.
 #![no_std]
 #![no_main]
 
@@ -22,14 +22,17 @@ fn main() -> Result<(), Error> {
     let count = argument().unwrap_or(TOKENS);
     let first = model.tokenizer().and_then(|tokenizer| tokenizer.bos()).unwrap_or(0);
     let stack = Painted::new();
-    let cost = bench::decode(&mut engine, model.recipe(), first, count, instructions)?;
+    let all = bench::decode(&mut engine, first, count, instructions)?;
+    engine.reset();
+    let cost = bench::parts(&mut engine, model.recipe(), first, count, instructions)?;
     let depth = stack.used();
     println!("kernel {}, positions 0 to {}", engine.kernel(), count.saturating_sub(1));
     let total = cost.total().max(1);
     for (part, sum) in cost.parts() {
         println!("{:18} {:>10} {:>3} %", part.name(), sum / count as u64, 100 * sum / total);
     }
-    println!("{:18} {:>10} instructions per token", "all", total / count as u64);
+    println!("{:18} {:>10} instructions per token", "all in parts", total / count as u64);
+    println!("{:18} {:>10} instructions per token", "all", all / count as u64);
     println!("{:18} {depth:>10} bytes of stack", "a poll");
     Ok(())
 }
