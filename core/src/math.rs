@@ -296,10 +296,12 @@ fn largest(x: &[f32], least: f32, mask: u32) -> f32 {
 /// The largest |x|; NaN counts as nothing.
 #[inline(always)]
 pub fn max_abs(x: &[f32]) -> f32 {
-    // Without their sign, floats are ordered as their bits are; those of NaN are beyond infinity's.
-    let twice = x.iter().fold(0, |most: u32, x| most.max(x.to_bits() << 1));
-    if twice <= f32::INFINITY.to_bits() << 1 {
-        return f32::from_bits(twice >> 1);
+    // Without their sign, floats are ordered as their bits are; those of NaN are beyond infinity's. Signed numbers are
+    // what the oldest vectors compare.
+    let bits = |x: &f32| (x.to_bits() & (u32::MAX >> 1)).cast_signed();
+    let most = x.iter().fold(0, |most: i32, x| most.max(bits(x)));
+    if most <= f32::INFINITY.to_bits().cast_signed() {
+        return f32::from_bits(most.cast_unsigned());
     }
     largest(x, 0.0, u32::MAX >> 1)
 }

@@ -8,10 +8,11 @@
 //! values:  rows are dimensions, columns positions    out    = V · weights
 //! ```
 
-use super::quantize::quantize_short;
+use super::quantize::short_quantizer;
 use crate::format::BAND_ROWS;
 use crate::format::encoding::Float;
 use crate::kernel::{Group, Sums, Wide};
+use crate::math::nearest;
 use crate::plan::{KvBuffers, Parts, Shape, part};
 
 /// The keys and values of one head, from position 0 on.
@@ -27,7 +28,7 @@ pub(super) enum Head<'a> {
 pub(super) struct Int8<'a> {
     keys: &'a [Group],
     values: &'a [Group],
-    /// Scale per key, see [`quantize_short`].
+    /// Scale per key, see [`short_quantizer`].
     key_scales: &'a [Sums<u16>],
     /// Scale per value.
     value_scales: &'a [Sums<u16>],
@@ -160,22 +161,50 @@ impl HeadMut<'_> {
                 let [key_scale, value_scale] = [key_scales, value_scales]
                     .map(|scales| scales.as_flattened_mut().get_mut(position));
                 let Some((key_scale, value_scale)) = key_scale.zip(value_scale) else { return };
-                *key_scale = quantize_short(key, |dim, q| {
-                    put(keys, shape.key_groups(), position, dim, q);
-                });
-                *value_scale = quantize_short(value, |dim, q| {
-                    put(values, shape.value_groups(), dim, position, q);
-                });
+                let (inverse, value_inverse);
+                (*key_scale, inverse) = short_quantizer(key);
+                (*value_scale, value_inverse) = short_quantizer(value);
+                let (key_groups, value_groups) = (shape.key_groups(), shape.value_groups());
+                if cfg!(acorn_mcu) {
+                    // Less code.
+                    for (dim, key) in key.iter().enumerate() {
+                        put(keys, key_groups, position, dim, nearest(key * inverse));
+                    }
+                    for (dim, value) in value.iter().enumerate() {
+                        put(values, value_groups, dim, position, nearest(value * value_inverse));
+                    }
+                    return;
+                }
+                // Keys are rows of positions: numbers of four dimensions lie together.
+                let (band, row) = (position / BAND_ROWS, position % BAND_ROWS);
+                let groups = keys.get_mut(band * key_groups..).unwrap_or_default();
+                for (group, key) in groups.iter_mut().zip(key.chunks(4)) {
+                    let bytes = group.get_mut(4 * row..).unwrap_or_default();
+                    for (byte, key) in bytes.iter_mut().zip(key) {
+                        *byte = nearest(key * inverse) as u8;
+                    }
+                }
+                // Values are rows of dimensions: a group has eight of them, four bytes apart.
+                let (group, column) = (position / 4, position % 4);
+                let groups = values.get_mut(group..).unwrap_or_default();
+                let groups = groups.iter_mut().step_by(value_groups.max(1));
+                for (group, value) in groups.zip(value.chunks(BAND_ROWS)) {
+                    for (four, value) in group.as_chunks_mut::<4>().0.iter_mut().zip(value) {
+                        if let Some(byte) = four.get_mut(column) {
+                            *byte = nearest(value * value_inverse) as u8;
+                        }
+                    }
+                }
             }
         }
     }
 }
 
 /// Writes the number at `row` and `col` of bands of `per_band` groups.
-fn put(groups: &mut [Group], per_band: usize, row: usize, col: usize, q: i8) {
+fn put(groups: &mut [Group], per_band: usize, row: usize, col: usize, q: i32) {
     let group = groups.get_mut(row / BAND_ROWS * per_band + col / 4);
     if let Some(byte) = group.and_then(|group| group.get_mut(row % BAND_ROWS * 4 + col % 4)) {
-        *byte = q.cast_unsigned();
+        *byte = q as u8;
     }
 }
 

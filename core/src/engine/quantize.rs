@@ -1,33 +1,29 @@
 //! Floats to int8: keys and values per head. (Activations and queries:
 //! [`crate::kernel::elementwise`].)
 
-use crate::math::{max_abs, nearest};
+use crate::math::max_abs;
 
 /// Below this the largest magnitude counts as zero: 127 / it would not be finite.
 const TINY: f32 = 1e-30;
 
-/// Quantizes one vector, `q = round(x / scale)`, with a scale of 16 bits, the upper half of an f32 (a
-/// bfloat16): max|x| / 127 rounded up, so that no value is clipped. `put` takes each number with its
-/// index. Returns the scale's bits. A vector of zeros, or one whose largest magnitude is not finite,
-/// becomes zeros with scale 0.
-pub(super) fn quantize_short(x: &[f32], mut put: impl FnMut(usize, i8)) -> u16 {
+/// How one vector is quantized: `q = nearest(x · inverse)`, with a scale of 16 bits, the upper half of an f32 (a
+/// bfloat16): max|x| / 127 rounded up, so that no value is clipped. Returns the scale's bits, and the inverse. A vector
+/// of zeros, or one whose largest magnitude is not finite, becomes zeros with scale 0.
+pub(super) fn short_quantizer(x: &[f32]) -> (u16, f32) {
     let largest = max_abs(x);
-    let mut scale = short_scale((largest / 127.0).to_bits().saturating_add(0xFFFF).to_be_bytes());
-    let mut inverse = 1.0 / long_scale(scale);
+    let scale = short_scale((largest / 127.0).to_bits().saturating_add(0xFFFF).to_be_bytes());
+    let inverse = 1.0 / long_scale(scale);
     if !(TINY..f32::INFINITY).contains(&largest) || !long_scale(scale).is_finite() {
-        (scale, inverse) = (0, 0.0);
+        return (0, 0.0);
     }
-    for (index, x) in x.iter().enumerate() {
-        put(index, nearest(x * inverse) as i8);
-    }
-    scale
+    (scale, inverse)
 }
 
 fn short_scale([a, b, _, _]: [u8; 4]) -> u16 {
     u16::from_be_bytes([a, b])
 }
 
-/// The scale that [`quantize_short`] returned.
+/// The scale that [`short_quantizer`] returned.
 fn long_scale(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
@@ -35,11 +31,11 @@ fn long_scale(bits: u16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::nearest;
 
     fn quantized<const N: usize>(x: [f32; N]) -> ([i8; N], u16) {
-        let mut q = [1; N];
-        let scale = quantize_short(&x, |index, value| q[index] = value);
-        (q, scale)
+        let (scale, inverse) = short_quantizer(&x);
+        (x.map(|x| nearest(x * inverse) as i8), scale)
     }
 
     #[test]
