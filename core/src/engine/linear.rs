@@ -15,6 +15,9 @@ use crate::plan::{Claim, Inputs, Strips};
 const TILE: usize =
     if cfg!(any(target_arch = "aarch64", target_arch = "x86_64")) { 128 } else { 8 };
 
+/// Bands that go abreast where a kernel can.
+const ABREAST: usize = if cfg!(target_arch = "x86_64") { 2 } else { 1 };
+
 /// Whether tokens go through some bands one after another: the kernels of microcontrollers gain nothing from
 /// several at once.
 const ONE_BY_ONE: bool = cfg!(acorn_mcu);
@@ -59,12 +62,12 @@ impl<'a> Input<'a> {
         self.floats.len().checked_div(self.ints.cols).unwrap_or(0)
     }
 
-    /// The first token, and the others.
-    fn split(self) -> (Self, Self) {
+    /// The first `tokens` tokens, which there are, and the others.
+    fn split(self, tokens: usize) -> (Self, Self) {
         let (floats, other_floats) =
-            self.floats.split_at_checked(self.ints.cols).unwrap_or_default();
-        let (ints, other_ints) = self.ints.split(1);
-        let (scales, other_scales) = self.scales.split_at_checked(1).unwrap_or_default();
+            self.floats.split_at_checked(self.ints.cols * tokens).unwrap_or_default();
+        let (ints, other_ints) = self.ints.split(tokens);
+        let (scales, other_scales) = self.scales.split_at_checked(tokens).unwrap_or_default();
         let others = Self { floats: other_floats, ints: other_ints, scales: other_scales };
         (Self { floats, ints, scales }, others)
     }
@@ -111,23 +114,24 @@ pub(super) fn linear(
     let grain = match ONE_BY_ONE && tokens > 1 {
         // Bands that lie in a cache until the last token has come.
         true => TOGETHER,
-        false => GRAIN.checked_div(per_band).unwrap_or(1).max(1),
+        false => GRAIN.checked_div(per_band).unwrap_or(1).max(ABREAST),
     };
     share(workers, || {
+        if tokens > 1 && !ONE_BY_ONE {
+            return several(kernel, projection, &input, store, || strips.claim(grain));
+        }
         while let Some(mut claim) = strips.claim(grain) {
             let indices = claim.strips();
             if tokens == 1 {
                 one(kernel, projection, indices, &input, store, claim.whole_row(0));
-            } else if ONE_BY_ONE {
-                let mut rest = input;
-                for token in 0..tokens {
-                    let (input, others) = rest.split();
-                    rest = others;
-                    let rows = claim.whole_row(token);
-                    one(kernel, projection, indices.clone(), &input, store, rows);
-                }
-            } else {
-                several(kernel, projection, indices, &input, store, &mut claim);
+                continue;
+            }
+            let mut rest = input;
+            for token in 0..tokens {
+                let (input, others) = rest.split(1);
+                rest = others;
+                let rows = claim.whole_row(token);
+                one(kernel, projection, indices.clone(), &input, store, rows);
             }
         }
     });
@@ -227,89 +231,128 @@ fn products(
     }
 }
 
-/// The rows of the bands with these `indices` for all tokens.
+/// The rows of the claimed bands for all tokens.
 #[inline(never)] // What it has on the stack should not cost a single token.
-fn several(
+fn several<'c>(
     kernel: &Kernel,
     projection: &Projection<'_>,
-    indices: Range<usize>,
     input: &Input<'_>,
     store: Store,
-    claim: &mut Claim<'_>,
+    claims: impl Fn() -> Option<Claim<'c>>,
 ) {
-    let Projection { matrix, bias } = projection;
-    let mut sums = [Sums::default(); TILE];
-    for (index, bytes) in indices.clone().zip(matrix.bands_in(indices).iter()) {
-        let bias = bias.map(|bias| bias.band(index));
-        let whole = matrix.rows() / BAND_ROWS > index;
-        let places = Places { store, bias, whole };
-        let mut done = 0;
-        let band = matrix.band_of(bytes);
-        let scales = match &band {
-            Band::F32(band) => {
-                let cols = input.ints.cols.max(1);
-                for x in input.floats.chunks((cols * TILE).max(1)) {
-                    let mut sums = [Sums::default(); TILE];
-                    (kernel.f32)(band.columns, x, &mut sums);
-                    let sums = sums.into_iter().take(x.len() / cols);
-                    places.put(sums, claim.rows_of(index, done));
-                    done += TILE;
+    let matrix = projection.matrix;
+    let mut sums = [[Sums::default(); TILE]; ABREAST];
+    while let Some(mut claim) = claims() {
+        let indices = claim.strips();
+        let mut bands = indices.zip(matrix.bands_in(claim.strips()).iter());
+        while let Some((index, bytes)) = bands.next() {
+            let band = matrix.band_of(bytes);
+            let next = match (kernel.q4_two, &band) {
+                (Some(two), Band::Q4(_)) if ABREAST > 1 => {
+                    bands.next().map(|(_, bytes)| (two, matrix.band_of(bytes)))
                 }
-                continue;
+                _ => None,
+            };
+            let mut rest = *input;
+            let mut first = 0;
+            while first < input.tokens() {
+                let (x, others) = rest.split(TILE.min(rest.tokens()));
+                rest = others;
+                let mut each = sums.iter_mut().filter_map(|sums| sums.get_mut(..x.tokens()));
+                let (Some(sums), more) = (each.next(), each.next()) else { return };
+                match (&band, &next, more) {
+                    (Band::Q4(band), Some((two, Band::Q4(next))), Some(more)) => {
+                        let bands = [(band.groups, band.pairs), (next.groups, next.pairs)];
+                        two(bands, x.ints, [&mut *sums, &mut *more]);
+                        let each = sums.iter().zip(more.iter()).zip(x.scales);
+                        let products = each.map(|((sums, more), scale)| {
+                            let sums = rescale(sums, &band.scales, *scale);
+                            [sums, rescale(more, &next.scales, *scale)]
+                        });
+                        let rows = claim.rows_of(index..index + 2, first);
+                        Places::new(projection, index, store).put(products, rows);
+                    }
+                    (Band::F32(band), ..) => {
+                        let mut sums = [Sums::default(); TILE];
+                        (kernel.f32)(band.columns, x.floats, &mut sums);
+                        let products = sums.into_iter().take(x.tokens()).map(|sums| [sums]);
+                        let rows = claim.rows_of(index..index + 1, first);
+                        Places::new(projection, index, store).put(products, rows);
+                    }
+                    (Band::Q8(_) | Band::Q4(_), ..) => {
+                        let scales = match &band {
+                            Band::Q8(band) => {
+                                (kernel.q8)(band.groups, x.ints, sums);
+                                &band.scales
+                            }
+                            Band::Q4(band) => {
+                                (kernel.q4)(band.groups, band.pairs, x.ints, sums);
+                                &band.scales
+                            }
+                            Band::F32(_) => return,
+                        };
+                        let each = sums.iter().zip(x.scales);
+                        let products = each.map(|(sums, scale)| [rescale(sums, scales, *scale)]);
+                        let rows = claim.rows_of(index..index + 1, first);
+                        Places::new(projection, index, store).put(products, rows);
+                    }
+                }
+                first += x.tokens();
             }
-            Band::Q8(band) => &band.scales,
-            Band::Q4(band) => &band.scales,
-        };
-        let mut ints = input.ints;
-        for tokens in input.scales.chunks(TILE) {
-            let (x, rest) = ints.split(tokens.len());
-            ints = rest;
-            match &band {
-                Band::Q8(band) => (kernel.q8)(band.groups, x, &mut sums),
-                Band::Q4(band) => (kernel.q4)(band.groups, band.pairs, x, &mut sums),
-                Band::F32(_) => {}
-            }
-            let each = sums.iter().zip(tokens);
-            let products = each.map(|(sums, scale)| rescale(sums, scales, *scale));
-            places.put(products, claim.rows_of(index, done));
-            done += TILE;
         }
     }
 }
 
-/// How the products with a band's rows are put where they belong.
-struct Places {
+/// How the products with N bands' rows are put where they belong.
+struct Places<const N: usize> {
     store: Store,
-    bias: Option<Sums<f32>>,
-    /// Whether all of the band's rows are there.
+    bias: Option<[Sums<f32>; N]>,
+    /// Whether all of the bands' rows are there.
     whole: bool,
 }
 
-impl Places {
+impl<const N: usize> Places<N> {
+    /// Of bands from `index` on.
+    fn new(projection: &Projection<'_>, index: usize, store: Store) -> Self {
+        let bias = |bias: Vector<'_>| core::array::from_fn(|n| bias.band(index + n));
+        Self {
+            store,
+            bias: projection.bias.map(bias),
+            whole: projection.matrix.rows() / BAND_ROWS >= index + N,
+        }
+    }
+
     /// Puts the products of some tokens there, a row each.
     #[inline(always)]
     fn put<'r>(
         &self,
-        products: impl Iterator<Item = Sums<f32>>,
+        products: impl Iterator<Item = [Sums<f32>; N]>,
         rows: impl Iterator<Item = &'r mut [f32]>,
     ) {
-        let Self { store, bias, whole } = *self;
+        let Self { store, bias, whole } = self;
         let each = products.zip(rows);
         if bias.is_some() || !whole {
-            each.for_each(|(products, row)| store.put(&products, bias, row));
+            for (products, row) in each {
+                let bias = bias.iter().flatten().map(Some).chain(core::iter::repeat(None));
+                let each = products.iter().zip(bias).zip(row.chunks_mut(BAND_ROWS));
+                each.for_each(|((products, bias), out)| store.put(products, bias.copied(), out));
+            }
             return;
         }
         // Most bands, many tokens: loops that ask little more.
-        let each = each.map(|(products, row)| (products, row.first_chunk_mut()));
+        let each =
+            each.map(|(products, row)| (products, row.as_chunks_mut().0.first_chunk_mut::<N>()));
         match store {
             Store::Set => each.for_each(|(products, row)| {
                 if let Some(row) = row {
                     *row = products;
                 }
             }),
-            Store::Add => each.for_each(|(products, row): (_, Option<&mut Sums<f32>>)| {
-                if let Some(row) = row {
-                    row.iter_mut().zip(products).for_each(|(out, product)| *out += product);
+            Store::Add => each.for_each(|(products, row)| {
+                let Some(row) = row else { return };
+                for (out, products) in row.iter_mut().zip(&products) {
+                    let out: &mut Sums<f32> = out;
+                    out.iter_mut().zip(products).for_each(|(out, product)| *out += product);
                 }
             }),
         }

@@ -94,6 +94,12 @@ pub type DotQ8 = fn(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]);
 /// row's scale.
 pub type DotQ4 = fn(groups: &[Group], pairs: &[[u8; 16]], x: Ints<'_>, sums: &mut [Sums<i32>]);
 
+/// The same for two bands at once, with as many sums of each as there are tokens.
+pub type DotQ4Two = fn(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]);
+
+/// A band's groups of nibbles, and their parameters.
+pub type Nibbles<'a> = (&'a [Group], &'a [[u8; 16]]);
+
 /// A matrix times one token's activations: `out[b][r] = sum · (scale of row r of band b · scale)`, the sums
 /// as above; as many bands as `out` has.
 pub type Gemv = fn(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]);
@@ -134,6 +140,8 @@ pub struct Kernel {
     pub q8: DotQ8,
     /// For q4 bands.
     pub q4: DotQ4,
+    /// For two q4 bands at once, where many tokens are faster so.
+    pub q4_two: Option<DotQ4Two>,
     /// For q8 bands and one token.
     pub gemv_q8: Gemv,
     /// For q4 bands and one token.

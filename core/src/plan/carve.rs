@@ -273,20 +273,21 @@ impl Claim<'_> {
         if self.strips().contains(&index) { self.columns(index..index + 1, row) } else { &mut [] }
     }
 
-    /// Strip `index`'s values row by row from row `first` on, as [`Self::row`] gives them; no rows for a strip that was
-    /// not claimed.
+    /// The values of some strips, which lie side by side, row by row from row `first` on, as [`Self::row`] gives them; no
+    /// rows for strips that were not claimed.
     pub(crate) fn rows_of(
         &mut self,
-        index: usize,
+        indices: Range<usize>,
         first: usize,
     ) -> impl Iterator<Item = &mut [f32]> {
         let Strips { values, rows, stride, cols, width, .. } = *self.strips;
-        let claimed = self.strips().contains(&index);
-        let start = if claimed { index * width } else { 0 };
-        let len = width.min(cols - start);
+        let Range { start, end } = indices;
+        let claimed = self.first <= start && start < end && end <= self.end;
+        let begin = if claimed { start * width } else { 0 };
+        let len = if claimed { ((end - start) * width).min(cols - begin) } else { 0 };
         (first..if claimed { rows } else { 0 }).map(move |row| {
             // SAFETY: as in `columns`, where a claimed strip begins before `cols`; each row is given once.
-            unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + start), len) }
+            unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + begin), len) }
         })
     }
 

@@ -100,6 +100,33 @@ fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
             assert_eq!(sums.map(i64::from), expected(weights, x), "{name} {encoding} K {cols}");
         }
     }
+    if encoding == Encoding::Q4 {
+        check_two(bytes.get(), weights, ints);
+    }
+}
+
+/// The same for kernels that take a band, `bytes`, and another at once: here the same rows in another order.
+fn check_two(bytes: &[u8], weights: &Weights, x: Ints<'_>) {
+    let mut turned = weights.clone();
+    turned.rows.rotate_left(3);
+    turned.sub_scales.rotate_left(3);
+    turned.zeros.rotate_left(3);
+    let turned = Guarded::new(&packed(Encoding::Q4, &turned));
+    let bands = [bytes, turned.get()].map(|bytes| Band::new(Encoding::Q4, x.cols, bytes));
+    let [Band::Q4(band), Band::Q4(turned)] = bands else { unreachable!("nibbles") };
+    let bands = [(band.groups, band.pairs), (turned.groups, turned.pairs)];
+    for kernel in kernels() {
+        let Some(two) = kernel.q4_two else { continue };
+        let mut sums = [(); 2].map(|()| vec![Sums::<i32>::default(); x.tokens()]);
+        two(bands, x, sums.each_mut().map(Vec::as_mut_slice));
+        let [sums, turned] = sums;
+        for ((x_row, mut sums), turned) in x.values.chunks(x.cols).zip(sums).zip(turned) {
+            let (name, cols) = (kernel.name, x.cols);
+            assert_eq!(sums.map(i64::from), naive::q4(weights, x_row), "{name} q4 K {cols}");
+            sums.rotate_left(3);
+            assert_eq!(sums, turned, "{name}, second band, q4 K {cols}");
+        }
+    }
 }
 
 fn uniform(cols: usize, weight: i32, sub: i32, zero: i32) -> Weights {

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Up to 8 tokens share each load of weights; their sums stay in registers. More share nibbles that are laid out
-//! for them: [`expand`].
+//! for them, of two bands that share each load of activations: [`expand`].
 
 mod expand;
 
@@ -22,7 +22,7 @@ use super::registers::{
     Parameters, broadcast, load, prefetch, prefetch_line, prefetch_next_band, store,
 };
 use crate::format::encoding::{BLOCK, q4::Pair};
-use crate::kernel::{Group, Ints, Kernel, Sums, Wide, gemv};
+use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, Wide, gemv};
 
 /// How far ahead of their use bytes of the weights are asked for. Measured on a Zen 3 with a model of 70 MiB
 /// in q4, tok/s: without asking 83, 320 bytes 90, 1 KiB 113, 2 KiB 128, 4 KiB 134, 8 KiB 132.
@@ -39,6 +39,10 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
+    q4_two: Some(|bands, x, sums| {
+        // SAFETY: as above.
+        unsafe { q4_two(bands, x, sums) }
+    }),
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide,
@@ -125,9 +129,20 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return;
     }
     if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
-        return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);
+        return expand::q4([(groups, pairs)], x, [&mut sums[..x.tokens()]]);
     }
     super::tiles!(x, sums, [8] [4] [2] [1] q4_tile((groups, pairs)));
+}
+
+#[target_feature(enable = "avx2")]
+fn q4_two(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
+    let many = x.tokens() >= expand::WORTH_EXPANDING;
+    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+        return expand::q4(bands, x, sums);
+    }
+    for ((groups, pairs), sums) in bands.into_iter().zip(sums) {
+        q4(groups, pairs, x, sums);
+    }
 }
 
 #[inline]

@@ -41,6 +41,7 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
+    q4_two: None,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide: |weights, x, tokens, sums| {
