@@ -46,7 +46,7 @@ fn one_by_one(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>])
 pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     let there = |layout: &Q4Layout| {
         let blocks = x.block_sums.len().min(x.values.len() / BLOCK);
-        blocks >= layout.blocks && aligned(x.values)
+        blocks >= layout.blocks && aligned(x.values) && scale.is_normal()
     };
     let layout = q4_layout(bands, x).filter(there);
     let (Some(layout), Some(out)) = (layout, some(&bands, out)) else {
@@ -238,8 +238,8 @@ unsafe extern "C" fn q4_band(
 ///
 /// # Safety
 /// What `walk` says is there: from `blocks` on, at multiples of 4, some bands of a block at least, and from `pairs`
-/// on, in each of them, half as many pairs, rounded up, and scales; activations at a multiple of 4. The routine saves
-/// what a function must: r4 to r11 and d8 to d15.
+/// on, in each of them, half as many pairs, rounded up, and scales; activations at a multiple of 4; a normal scale.
+/// The routine saves what a function must: r4 to r11 and d8 to d15.
 #[unsafe(naked)]
 unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, walk: &Q4Walk) {
     // Registers as above; r9 walk, r10 out, r12 pairs of a band
@@ -258,12 +258,14 @@ unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, wal
         "ldrd r1, r5, [r9]",
         "mov lr, r12",
         q4_blocks!(),
-        "vldr s8, [r9, #28]",
-        rescale_lanes!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
-        rescale_lanes!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
+        "ldr r0, [r9, #28]",
+        rescale_lanes!("[r3]", "q5", "q3", "r0"),
+        rescale_lanes!("[r3, #8]", "q6", "q4", "r0"),
+        "vstrw.32 q3, [r10], #16",
+        "vstrw.32 q4, [r10], #16",
+        zero_among!("q3", "q4", "r2"),
+        "7:",
         "ldrd r0, r2, [r9, #12]",
-        "vstrw.32 q5, [r10], #16",
-        "vstrw.32 q6, [r10], #16",
         "ldr r4, [r9, #24]",
         "add r3, r2",
         "vadd.i32 q0, q0, r0",
@@ -272,5 +274,12 @@ unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, wal
         "add sp, #48",
         "vpop {{d8-d15}}",
         "pop {{r4-r11, pc}}",
+        "8:",
+        "vmov s8, r0",
+        rescale_slowly!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
+        rescale_slowly!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
+        "vstrw.32 q5, [r10, #-32]",
+        "vstrw.32 q6, [r10, #-16]",
+        "b 7b",
     )
 }
