@@ -30,7 +30,8 @@ pub(super) fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sum
     let count = bands.len.saturating_sub(SCALES) / size_of::<Group>();
     let whole = bands.len == count * size_of::<Group>() + SCALES;
     let there = x.values.len() >= x.cols && (4..=x.cols / 4).contains(&count);
-    let Some(out) = some(&bands, out).filter(|_| whole && there && aligned(bands.bytes)) else {
+    let whole = whole && there && aligned(bands.bytes) && scale.is_normal();
+    let Some(out) = some(&bands, out).filter(|_| whole) else {
         return one_by_one(bands, x, scale, out);
     };
     let range = out.as_mut_ptr_range();
@@ -183,20 +184,18 @@ unsafe extern "C" fn q8_band(
 ///
 /// # Safety
 /// What `walk` says is there: from `bands` on, at multiples of 4, some bands of a quad at least, and their scales;
-/// activations, which may be read up to the next 16. The routine saves what a function must, r4 to r11 and d8, uses
-/// q0 to q3, which it need not save, and loads no lane beyond a band's last group.
+/// activations, which may be read up to the next 16; a normal scale. The routine saves what a function must, r4 to
+/// r11 (and d8), uses q0 to q3, which it need not save, and loads no lane beyond a band's last group.
 #[unsafe(naked)]
 unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
-    // even registers: sums; r1 x, r3 twice as many quads to come, r5 the tail, r7 scales, r9 walk, r11 out; s16 scale
+    // even registers: sums; r1 x, r3 twice as many quads to come, r5 the tail, r7 scales, r9 walk, r11 out
     // q0 addresses, 128 bytes back
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
-        "vpush {{d8}}",
         "mov r9, r1",
         "ldrd r5, r7, [r9, #16]",
         "ldr r11, [r9, #24]",
-        "vldr s16, [r9, #32]",
         "add r7, r0",
         "mov r4, #0",
         "vidup.u32 q0, r4, #8",
@@ -221,19 +220,35 @@ unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
         q8_tail!(),
         "5:",
         "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        "ldr r3, [r9, #32]",
         "vldrw.32 q2, [r11]",
         "vldrw.32 q3, [r11, #16]",
-        rescale_lanes!("[r7]", "q2", ("s8", "s9", "s10", "s11"), "s16"),
-        rescale_lanes!("[r7, #8]", "q3", ("s12", "s13", "s14", "s15"), "s16"),
-        "ldrd r0, r2, [r9, #8]",
+        rescale_lanes!("[r7]", "q2", "q2", "r3"),
+        rescale_lanes!("[r7, #8]", "q3", "q3", "r3"),
         "vstrw.32 q2, [r11], #16",
         "vstrw.32 q3, [r11], #16",
+        zero_among!("q2", "q3", "r1"),
+        "7:",
+        "ldrd r0, r2, [r9, #8]",
         "ldr r4, [r9, #28]",
         "add r7, r2",
         "vadd.i32 q0, q0, r0",
         "cmp r11, r4",
         "bne 1b",
-        "vpop {{d8}}",
         "pop {{r4-r11, pc}}",
+        // The sums are still there.
+        "8:",
+        "sub r11, #32",
+        "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        "vldrw.32 q2, [r11]",
+        "vldrw.32 q3, [r11, #16]",
+        "vpush {{d8}}",
+        "vmov s16, r3",
+        rescale_slowly!("[r7]", "q2", ("s8", "s9", "s10", "s11"), "s16"),
+        rescale_slowly!("[r7, #8]", "q3", ("s12", "s13", "s14", "s15"), "s16"),
+        "vpop {{d8}}",
+        "vstrw.32 q2, [r11], #16",
+        "vstrw.32 q3, [r11], #16",
+        "b 7b",
     )
 }

@@ -1,8 +1,58 @@
 //! The float edge of sums in lanes.
+//!
+//! Vectors flush the smallest floats to zero. Where scales and what comes out are no such floats, these are the
+//! scalar steps' bits; where they are, a zero comes out, and [`rescale_slowly`] does it again.
+//! So the token's scale must be normal: times zero, an infinite one would be no number.
 
-/// Four sums in a register, by the bfloat16 scales at `$rows` and the token's in `$token`. These two steps may meet
-/// the smallest floats, which vectors flush: so they are not steps of vectors.
+/// Four sums of `$ints` to `$out`, by the bfloat16 scales at `$rows` and the token's in `$token`.
 macro_rules! rescale_lanes {
+    ($rows:literal, $ints:literal, $out:literal, $token:literal) => {
+        concat!(
+            "vldrh.u32 q1, ",
+            $rows,
+            "\n",
+            "vcvt.f32.s32 ",
+            $out,
+            ", ",
+            $ints,
+            "\n",
+            "vshl.i32 q1, q1, #16\n",
+            "vmul.f32 q1, q1, ",
+            $token,
+            "\n",
+            "vmul.f32 ",
+            $out,
+            ", ",
+            $out,
+            ", q1\n",
+        )
+    };
+}
+
+/// To `8:` where one of these results, which have been stored, is zero; `$scratch` is a low register.
+macro_rules! zero_among {
+    ($out:literal, $late_out:literal, $scratch:literal) => {
+        concat!(
+            "vminnma.f32 ",
+            $out,
+            ", ",
+            $late_out,
+            "\n",
+            "vcmp.f32 eq, ",
+            $out,
+            ", zr\n",
+            "vmrs ",
+            $scratch,
+            ", p0\n",
+            "cbnz ",
+            $scratch,
+            ", 8f\n",
+        )
+    };
+}
+
+/// Four sums in a register, by the scales at `$rows` and the token's in `$token`, with steps that flush nothing.
+macro_rules! rescale_slowly {
     ($rows:literal, $sums:literal, $lanes:tt, $token:literal) => {
         concat!(
             "vldrh.u32 q1, ",
@@ -14,15 +64,15 @@ macro_rules! rescale_lanes {
             $sums,
             "\n",
             "vshl.i32 q1, q1, #16\n",
-            rescale_lanes!(@rows $lanes, $token),
+            rescale_slowly!(@rows $lanes, $token),
         )
     };
     (@rows ($a:literal, $b:literal, $c:literal, $d:literal), $token:literal) => {
         concat!(
-            rescale_lanes!(@row "s4", $a, $token),
-            rescale_lanes!(@row "s5", $b, $token),
-            rescale_lanes!(@row "s6", $c, $token),
-            rescale_lanes!(@row "s7", $d, $token),
+            rescale_slowly!(@row "s4", $a, $token),
+            rescale_slowly!(@row "s5", $b, $token),
+            rescale_slowly!(@row "s6", $c, $token),
+            rescale_slowly!(@row "s7", $d, $token),
         )
     };
     (@row $row:literal, $sum:literal, $token:literal) => {

@@ -9,6 +9,9 @@
 //! ```
 //!
 //! The sub-scales and zeros of a pair of blocks become bytes s and z - 32 on the stack, from where loads widen them.
+//!
+//! That is for one band, for rows of up to three blocks, and for the last blocks of longer ones. Before these, lanes
+//! are a row's blocks instead: [`fours`], [`eights`].
 
 use core::arch::naked_asm;
 
@@ -46,12 +49,15 @@ fn one_by_one(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>])
 pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     let there = |layout: &Q4Layout| {
         let blocks = x.block_sums.len().min(x.values.len() / BLOCK);
-        blocks >= layout.blocks && aligned(x.values)
+        blocks >= layout.blocks && aligned(x.values) && scale.is_normal()
     };
     let layout = q4_layout(bands, x).filter(there);
     let (Some(layout), Some(out)) = (layout, some(&bands, out)) else {
         return one_by_one(bands, x, scale, out);
     };
+    if layout.blocks >= fours::BLOCKS {
+        return walk::gemv(bands, &layout, x, scale, out);
+    }
     let range = out.as_mut_ptr_range();
     let walk = Q4Walk {
         x: x.values.as_ptr(),
@@ -114,7 +120,7 @@ macro_rules! q4_scale {
             $zero,
             "]\n",
             "vshl.i32 q3, q3, #2\n",
-            "vmla.s32 q3, q4, r11\n",
+            "vmla.s32 q3, q4, r12\n",
             "vldrb.s32 q4, [r7, #",
             $sub,
             "]\n",
@@ -134,7 +140,7 @@ macro_rules! q4_block {
         concat!(
             "vld20.32 {{q1, q2}}, [r1]\n",
             "vld21.32 {{q1, q2}}, [r1]!\n",
-            "ldrsh r11, [r5], #2\n",
+            "ldrsh r12, [r5], #2\n",
             q4_row!("128]!", "r0"),
             q4_row!("4]", "r2"),
             q4_row!("8]", "r4"),
@@ -149,15 +155,15 @@ macro_rules! q4_block {
     };
 }
 
-/// All of a band's blocks; lr: pairs.
+/// Blocks to totals; lr: pairs; `$units`: where what is added to the nibbles lies.
 macro_rules! q4_blocks {
-    () => {
+    ($units:literal) => {
         concat!(
-            "vmov.i32 q5, #0\n",
-            "vmov.i32 q6, #0\n",
             "1:\n",
             "vldrb.u8 q1, [r3], #16\n",
-            "vldrb.u8 q4, [r7, #32]\n",
+            "vldrb.u8 q4, [r7, #",
+            $units,
+            "]\n",
             "vand q2, q1, q7\n",
             "vshr.u8 q1, q1, #4\n",
             "vadd.i8 q2, q2, q4\n",
@@ -165,7 +171,7 @@ macro_rules! q4_blocks {
             "vstrb.8 q2, [r7]\n",
             "vstrb.8 q1, [r7, #16]\n",
             q4_block!(0, 4, 8, 12),
-            "cmp r1, r8\n",
+            "cmp r1, r10\n",
             "beq 2f\n",
             q4_block!(16, 20, 24, 28),
             "le lr, 1b\n",
@@ -173,6 +179,11 @@ macro_rules! q4_blocks {
         )
     };
 }
+
+#[macro_use]
+mod walk;
+mod eights;
+mod fours;
 
 /// Registers and 48 bytes at r7, the stack's, for [`q4_blocks`], from r0, the blocks.
 macro_rules! q4_start {
@@ -212,19 +223,21 @@ unsafe extern "C" fn q4_band(
     end: *const i8,
     sums: &mut Sums<i32>,
 ) {
-    // r0, r2, r4, r6: four rows' Σ n·x; r1 x, r3 pairs, r5 sums of blocks, r11 such a sum, r8 the end
+    // r0, r2, r4, r6: four rows' Σ n·x; r1 x, r3 pairs, r5 sums of blocks, r12 such a sum, r10 the end
     // r7: 0 s, 8 z - 32 of a pair's first block, 16 of its second, 32 what makes them of nibbles
     // q0 addresses, 128 bytes back; q1, q2 x; q5, q6 totals; q7 the mask
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
-        "ldr r8, [sp, #36]",
+        "ldr r10, [sp, #36]",
         "mov r5, r2",
-        "sub lr, r8, r1",
+        "sub lr, r10, r1",
         "add lr, #63",
         "lsr lr, #6",
         q4_start!(),
-        q4_blocks!(),
+        "vmov.i32 q5, #0",
+        "vmov.i32 q6, #0",
+        q4_blocks!(32),
         "ldr r0, [sp, #152]",
         "vstrw.32 q5, [r0]",
         "vstrw.32 q6, [r0, #16]",
@@ -234,43 +247,54 @@ unsafe extern "C" fn q4_band(
     )
 }
 
-/// Writes the sums of some bands of nibbles, by the same activations and scaled.
+/// Writes the sums of some bands of nibbles, of few blocks, by the same activations and scaled.
 ///
 /// # Safety
 /// What `walk` says is there: from `blocks` on, at multiples of 4, some bands of a block at least, and from `pairs`
-/// on, in each of them, half as many pairs, rounded up, and scales; activations at a multiple of 4. The routine saves
-/// what a function must: r4 to r11 and d8 to d15.
+/// on, in each of them, half as many pairs, rounded up, and scales; activations at a multiple of 4; a normal scale.
+/// The routine saves what a function must: r4 to r11 and d8 to d15.
 #[unsafe(naked)]
 unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, walk: &Q4Walk) {
-    // Registers as above; r9 walk, r10 out, r12 pairs of a band
+    // Registers as above; r8 out, r9 walk, r11 pairs of a band
     naked_asm!(
         processor!(),
         "push {{r4-r11, lr}}",
         "mov r3, r1",
         "mov r9, r2",
-        "ldm r9, {{r1, r5, r8}}",
-        "add r12, r8, #1",
-        "lsr r12, #1",
-        "add r8, r1, r8, lsl #5",
-        "ldr r10, [r9, #20]",
+        "ldm r9, {{r1, r5, r10}}",
+        "add r11, r10, #1",
+        "lsr r11, #1",
+        "add r10, r1, r10, lsl #5",
+        "ldr r8, [r9, #20]",
         q4_start!(),
         "3:",
         "ldrd r1, r5, [r9]",
-        "mov lr, r12",
-        q4_blocks!(),
-        "vldr s8, [r9, #28]",
-        rescale_lanes!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
-        rescale_lanes!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
+        "mov lr, r11",
+        "vmov.i32 q5, #0",
+        "vmov.i32 q6, #0",
+        q4_blocks!(32),
+        "ldr r0, [r9, #28]",
+        rescale_lanes!("[r3]", "q5", "q3", "r0"),
+        rescale_lanes!("[r3, #8]", "q6", "q4", "r0"),
+        "vstrw.32 q3, [r8], #16",
+        "vstrw.32 q4, [r8], #16",
+        zero_among!("q3", "q4", "r2"),
+        "7:",
         "ldrd r0, r2, [r9, #12]",
-        "vstrw.32 q5, [r10], #16",
-        "vstrw.32 q6, [r10], #16",
         "ldr r4, [r9, #24]",
         "add r3, r2",
         "vadd.i32 q0, q0, r0",
-        "cmp r10, r4",
+        "cmp r8, r4",
         "bne 3b",
         "add sp, #48",
         "vpop {{d8-d15}}",
         "pop {{r4-r11, pc}}",
+        "8:",
+        "vmov s8, r0",
+        rescale_slowly!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
+        rescale_slowly!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
+        "vstrw.32 q5, [r8, #-32]",
+        "vstrw.32 q6, [r8, #-16]",
+        "b 7b",
     )
 }
