@@ -47,9 +47,10 @@ pub(super) fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sum
         end: range.end,
         scale,
     };
+    let bands = bands.bytes.as_ptr();
     // SAFETY: some bands of `count` groups, at least 4, and scales, at multiples of 4, one for each of `out`; x has
     // 4 columns for each group, and ends with a whole block.
-    unsafe { q8_bands(bands.bytes.as_ptr(), &walk) }
+    unsafe { if count == 16 { q8_bands_of_16(bands, &walk) } else { q8_bands(bands, &walk) } }
 }
 
 /// What [`q8_bands`] goes by.
@@ -71,30 +72,30 @@ struct Q8Walk {
     scale: f32,
 }
 
-/// The words of a row of four groups, by 16 activations in q1; the groups lie `$at` less 4 · row bytes from
-/// q0's addresses.
+/// The words of a row of four groups, by 16 activations; the groups lie `$at` less 4 · row bytes from q0's addresses.
 macro_rules! q8_row {
-    ($dot:literal, $at:literal, $sum:literal) => {
-        concat!("vldrw.u32 q2, [q0, #", $at, "]\n", $dot, " ", $sum, ", q2, q1\n",)
+    ($dot:literal, $at:literal, $sum:literal, $x:literal) => {
+        concat!("vldrw.u32 q2, [q0, #", $at, "\n", $dot, " ", $sum, ", q2, ", $x, "\n",)
     };
 }
 
-/// The next four groups, by the next activations; `$dot`: whether it adds to the sums or begins them.
+/// The next four groups, `$ahead` bytes on, by 16 activations; `$dot`: whether it adds to the sums or begins them.
 macro_rules! q8_quad {
-    ($dot:literal) => {
+    ($dot:literal, $ahead:literal, $x:literal) => {
         concat!(
-            "vldrb.u8 q1, [r1], #16\n",
-            "vldrw.u32 q2, [q0, #128]!\n",
-            $dot,
-            " r0, q2, q1\n",
-            q8_row!($dot, 4, "r2"),
-            q8_row!($dot, 8, "r4"),
-            q8_row!($dot, 12, "r6"),
-            q8_row!($dot, 16, "r8"),
-            q8_row!($dot, 20, "r10"),
-            q8_row!($dot, 24, "r12"),
-            q8_row!($dot, 28, "lr"),
+            q8_row!($dot, $ahead, "r0", $x),
+            q8_row!($dot, "4]", "r2", $x),
+            q8_row!($dot, "8]", "r4", $x),
+            q8_row!($dot, "12]", "r6", $x),
+            q8_row!($dot, "16]", "r8", $x),
+            q8_row!($dot, "20]", "r10", $x),
+            q8_row!($dot, "24]", "r12", $x),
+            q8_row!($dot, "28]", "lr", $x),
         )
+    };
+    // By the next activations.
+    ($dot:literal) => {
+        concat!("vldrb.u8 q1, [r1], #16\n", q8_quad!($dot, "128]!", "q1"))
     };
 }
 
@@ -129,6 +130,43 @@ macro_rules! q8_last_rows {
             "vmladava.s8 ",
             $next_sum,
             ", q3, q1\n",
+        )
+    };
+}
+
+/// Sums to results at r11, by the scales at r7 and the token's in r3; to `8:` where one of them is zero.
+macro_rules! q8_finish {
+    () => {
+        concat!(
+            "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}\n",
+            "vldrw.32 q2, [r11]\n",
+            "vldrw.32 q3, [r11, #16]\n",
+            rescale_lanes!("[r7]", "q2", "q2", "r3"),
+            rescale_lanes!("[r7, #8]", "q3", "q3", "r3"),
+            "vstrw.32 q2, [r11], #16\n",
+            "vstrw.32 q3, [r11], #16\n",
+            zero_among!("q2", "q3", "r1"),
+        )
+    };
+}
+
+/// That place, and back to `7:`. The sums are still there.
+macro_rules! q8_finish_slowly {
+    () => {
+        concat!(
+            "8:\n",
+            "sub r11, #32\n",
+            "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}\n",
+            "vldrw.32 q2, [r11]\n",
+            "vldrw.32 q3, [r11, #16]\n",
+            "vpush {{d8}}\n",
+            "vmov s16, r3\n",
+            rescale_slowly!("[r7]", "q2", ("s8", "s9", "s10", "s11"), "s16"),
+            rescale_slowly!("[r7, #8]", "q3", ("s12", "s13", "s14", "s15"), "s16"),
+            "vpop {{d8}}\n",
+            "vstrw.32 q2, [r11], #16\n",
+            "vstrw.32 q3, [r11], #16\n",
+            "b 7b\n",
         )
     };
 }
@@ -219,15 +257,8 @@ unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
         "cbz r5, 5f",
         q8_tail!(),
         "5:",
-        "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
         "ldr r3, [r9, #32]",
-        "vldrw.32 q2, [r11]",
-        "vldrw.32 q3, [r11, #16]",
-        rescale_lanes!("[r7]", "q2", "q2", "r3"),
-        rescale_lanes!("[r7, #8]", "q3", "q3", "r3"),
-        "vstrw.32 q2, [r11], #16",
-        "vstrw.32 q3, [r11], #16",
-        zero_among!("q2", "q3", "r1"),
+        q8_finish!(),
         "7:",
         "ldrd r0, r2, [r9, #8]",
         "ldr r4, [r9, #28]",
@@ -236,19 +267,47 @@ unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
         "cmp r11, r4",
         "bne 1b",
         "pop {{r4-r11, pc}}",
-        // The sums are still there.
-        "8:",
-        "sub r11, #32",
-        "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-        "vldrw.32 q2, [r11]",
-        "vldrw.32 q3, [r11, #16]",
-        "vpush {{d8}}",
-        "vmov s16, r3",
-        rescale_slowly!("[r7]", "q2", ("s8", "s9", "s10", "s11"), "s16"),
-        rescale_slowly!("[r7, #8]", "q3", ("s12", "s13", "s14", "s15"), "s16"),
-        "vpop {{d8}}",
-        "vstrw.32 q2, [r11], #16",
-        "vstrw.32 q3, [r11], #16",
-        "b 7b",
+        q8_finish_slowly!(),
+    )
+}
+
+/// The same for bands of 16 groups, whose activations stay in registers.
+///
+/// # Safety
+/// As there. The routine saves d8 to d15, too.
+#[unsafe(naked)]
+unsafe extern "C" fn q8_bands_of_16(bands: *const u8, walk: &Q8Walk) {
+    // even registers: sums; r3 scale, r5 the end, r7 scales, r11 out; q4 to q7 x
+    // q0 addresses, 144 bytes back: behind a band's groups there are 16 bytes of scales
+    naked_asm!(
+        processor!(),
+        "push {{r4-r11, lr}}",
+        "vpush {{d8-d15}}",
+        "ldrd r11, r5, [r1, #24]",
+        "ldr r3, [r1, #32]",
+        "ldr r1, [r1]",
+        "vldrb.u8 q4, [r1], #16",
+        "vldrb.u8 q5, [r1], #16",
+        "vldrb.u8 q6, [r1], #16",
+        "vldrb.u8 q7, [r1]",
+        "add r7, r0, #512",
+        "mov r4, #0",
+        "vidup.u32 q0, r4, #8",
+        "vshl.i32 q0, q0, #2",
+        "sub r0, #144",
+        "vadd.i32 q0, q0, r0",
+        "1:",
+        q8_quad!("vmladav.s8", "144]!", "q4"),
+        q8_quad!("vmladava.s8", "128]!", "q5"),
+        q8_quad!("vmladava.s8", "128]!", "q6"),
+        q8_quad!("vmladava.s8", "128]!", "q7"),
+        q8_finish!(),
+        "7:",
+        "add r7, #528",
+        "cmp r11, r5",
+        "bne 1b",
+        "vpop {{d8-d15}}",
+        "pop {{r4-r11, pc}}",
+        q8_finish_slowly!(),
     )
 }
