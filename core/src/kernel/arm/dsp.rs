@@ -422,6 +422,7 @@ unsafe extern "C" fn q4_bands(
 #[cfg(acorn_fpu)]
 mod fpu {
     use super::super::fpu::{SCALES, rescale};
+    use super::super::some;
     use super::*;
 
     /// [`Kernel::gemv_q4`]; false where that is for the portable loop to do.
@@ -431,17 +432,11 @@ mod fpu {
         scale: f32,
         out: &mut [Sums<f32>],
     ) -> bool {
-        let Some(layout) = q4_layout(bands, x) else { return false };
-        let there = bands.bytes.len().checked_div(bands.len).unwrap_or(0);
-        let out = match out.get_mut(..there) {
-            Some(out) => out,
-            None => out,
-        };
-        if x.widened.len() != layout.blocks || out.is_empty() {
-            return false;
-        }
+        let layout = q4_layout(bands, x).filter(|layout| x.widened.len() == layout.blocks);
+        let (Some(layout), Some(out)) = (layout, some(&bands, out)) else { return false };
         // Of the last block, the groups that are not padding.
-        let groups = x.values.last_chunk::<BLOCK>().map_or(0, |x| {
+        let values = x.values.get(..x.cols).and_then(<[_]>::last_chunk::<BLOCK>);
+        let groups = values.map_or(4, |x| {
             let last = x.as_chunks::<8>().0.iter().rposition(|x| *x != [0; 8]);
             last.map_or(0, |last| last + 1)
         });
@@ -472,19 +467,9 @@ mod fpu {
     ) -> bool {
         let count = bands.len.saturating_sub(SCALES) / size_of::<Group>();
         let whole = count > 0 && bands.len == count * size_of::<Group>() + SCALES;
-        let there = bands.bytes.len().checked_div(bands.len).unwrap_or(0);
-        let out = match out.get_mut(..there) {
-            Some(out) => out,
-            None => out,
-        };
-        if !whole
-            || count > x.cols / 4
-            || x.widened.len() != x.cols / BLOCK
-            || !aligned(bands.bytes)
-            || out.is_empty()
-        {
-            return false;
-        }
+        let there = count <= x.cols / 4 && x.widened.len() == x.cols / BLOCK;
+        let whole = whole && there && aligned(bands.bytes);
+        let Some(out) = some(&bands, out).filter(|_| whole) else { return false };
         let (first, sums) = (bands.bytes.as_ptr(), out.as_mut_ptr_range());
         // SAFETY: from `first`, a multiple of 4, on there are at least as many bands, of `count` groups and
         // scales, as `out` has, not none; x are widened blocks with 4 columns for each group. Integers are written

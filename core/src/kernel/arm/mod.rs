@@ -31,7 +31,7 @@ pub(super) use dsp::widen;
 pub(super) use fpu::sqrt;
 
 #[cfg(acorn_fpu)]
-use super::Bands;
+use super::{Bands, Sums};
 use super::{Group, Ints, Kernel};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
@@ -81,4 +81,11 @@ fn q4_layout(bands: Bands<'_>, x: &Ints<'_>) -> Option<Q4Layout> {
     let scales = pairs + blocks.div_ceil(2) * size_of::<Pair>();
     let there = blocks > 0 && bands.len == scales + fpu::SCALES && aligned(bands.bytes);
     there.then_some(Q4Layout { blocks, pairs, scales })
+}
+
+/// As many of `out` as there are bands, unless there are none.
+#[cfg(acorn_fpu)]
+fn some<'a>(bands: &Bands<'_>, out: &'a mut [Sums<f32>]) -> Option<&'a mut [Sums<f32>]> {
+    let count = bands.bytes.len().checked_div(bands.len)?.min(out.len());
+    out.get_mut(..count).filter(|out| !out.is_empty())
 }

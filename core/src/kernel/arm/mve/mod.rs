@@ -11,8 +11,8 @@ mod rescale;
 mod q4;
 mod q8;
 
-use super::{float, wide};
-use crate::kernel::{Bands, Kernel, Sums, scalar};
+use super::{float, some, wide};
+use crate::kernel::{Kernel, scalar};
 
 /// The kernel.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -26,9 +26,3 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8_wide: wide::q8_wide,
     elementwise: float::ELEMENTWISE,
 };
-
-/// As many of `out` as there are bands, unless there are none.
-fn some<'a>(bands: &Bands<'_>, out: &'a mut [Sums<f32>]) -> Option<&'a mut [Sums<f32>]> {
-    let count = bands.bytes.len().checked_div(bands.len)?.min(out.len());
-    out.get_mut(..count).filter(|out| !out.is_empty())
-}
