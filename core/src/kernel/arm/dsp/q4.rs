@@ -42,7 +42,7 @@ pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sum
 }
 
 /// Any bands.
-#[inline(never)] // As above.
+#[inline(never)] // Its buffers are no part of the stack under the others.
 fn portable_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     gemv::q4(q4, bands, x, scale, out);
 }
@@ -258,6 +258,7 @@ unsafe extern "C" fn q4_bands(
         "ldmia r1!, {{r8, r9}}",
         q4_zeros!("lsl #5", "lsr #3"),
         "ldr r3, [sp, #72]",
+        // A group's instructions are 140 bytes: so far before the end those of the last groups begin.
         "mov r12, #140",
         "adr lr, 6b",
         "subs r0, #128",

@@ -180,6 +180,34 @@ macro_rules! q4_blocks {
     };
 }
 
+/// Totals to results, at r8, by the scales at r3 and the token's in r0; to `8:` where one of them is zero.
+macro_rules! q4_results {
+    () => {
+        concat!(
+            rescale_lanes!("[r3]", "q5", "q3", "r0"),
+            rescale_lanes!("[r3, #8]", "q6", "q4", "r0"),
+            "vstrw.32 q3, [r8], #16\n",
+            "vstrw.32 q4, [r8], #16\n",
+            zero_among!("q3", "q4", "r4"),
+        )
+    };
+}
+
+/// That place, and back to `7:`.
+macro_rules! q4_results_slowly {
+    () => {
+        concat!(
+            "8:\n",
+            "vmov s8, r0\n",
+            rescale_slowly!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
+            rescale_slowly!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
+            "vstrw.32 q5, [r8, #-32]\n",
+            "vstrw.32 q6, [r8, #-16]\n",
+            "b 7b\n",
+        )
+    };
+}
+
 #[macro_use]
 mod walk;
 mod eights;
@@ -274,11 +302,7 @@ unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, wal
         "vmov.i32 q6, #0",
         q4_blocks!(32),
         "ldr r0, [r9, #28]",
-        rescale_lanes!("[r3]", "q5", "q3", "r0"),
-        rescale_lanes!("[r3, #8]", "q6", "q4", "r0"),
-        "vstrw.32 q3, [r8], #16",
-        "vstrw.32 q4, [r8], #16",
-        zero_among!("q3", "q4", "r2"),
+        q4_results!(),
         "7:",
         "ldrd r0, r2, [r9, #12]",
         "ldr r4, [r9, #24]",
@@ -289,12 +313,6 @@ unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, wal
         "add sp, #48",
         "vpop {{d8-d15}}",
         "pop {{r4-r11, pc}}",
-        "8:",
-        "vmov s8, r0",
-        rescale_slowly!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
-        rescale_slowly!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
-        "vstrw.32 q5, [r8, #-32]",
-        "vstrw.32 q6, [r8, #-16]",
-        "b 7b",
+        q4_results_slowly!(),
     )
 }

@@ -136,11 +136,7 @@ macro_rules! q4_finish {
             "ldrd r0, r2, [sp, #",
             $scale,
             "]\n",
-            rescale_lanes!("[r3]", "q5", "q3", "r0"),
-            rescale_lanes!("[r3, #8]", "q6", "q4", "r0"),
-            "vstrw.32 q3, [r8], #16\n",
-            "vstrw.32 q4, [r8], #16\n",
-            zero_among!("q3", "q4", "r4"),
+            q4_results!(),
             "7:\n",
             "ldrd r4, r6, [sp, #",
             $step,
@@ -157,13 +153,7 @@ macro_rules! q4_finish {
             "\n",
             "vpop {{d8-d15}}\n",
             "pop {{r4-r11, pc}}\n",
-            "8:\n",
-            "vmov s8, r0\n",
-            rescale_slowly!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
-            rescale_slowly!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
-            "vstrw.32 q5, [r8, #-32]\n",
-            "vstrw.32 q6, [r8, #-16]\n",
-            "b 7b\n",
+            q4_results_slowly!(),
         )
     };
 }
