@@ -6,8 +6,8 @@
 
 use core::arch::x86_64::*;
 
-use super::avx512vnni::AHEAD;
-use super::registers::{Parameters, broadcast, load, prefetch, prefetch_next_band, store};
+use super::ahead;
+use super::registers::{Parameters, broadcast, load, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::{Group, Ints, Kernel, Sums, gemv};
 
@@ -58,9 +58,7 @@ fn q8_tile<const T: usize, const U: usize>(groups: &[Group], x: Ints<'_>, sums: 
     let (chunks, rest) = groups.as_chunks::<U>();
     let mut column = 0;
     let mut add = |column: usize, group: &Group, u: usize| {
-        if T == 1 && u.is_multiple_of(2) {
-            prefetch::<AHEAD>(group);
-        }
+        ahead::group(group, u);
         let w = _mm256_xor_si256(load(group), sign);
         for (t, totals) in totals.iter_mut().enumerate() {
             // SAFETY: token t < T of x.cols ≥ column + 4 columns.
@@ -107,9 +105,7 @@ fn q4_tile<const T: usize, const U: usize>(
     let mut totals = [[_mm256_setzero_si256(); U]; T];
     let mut zeros = [_mm256_setzero_si256(); T];
     for ((p, pair), blocks) in pairs.iter().enumerate().zip(super::blocks(groups, x).chunks(2)) {
-        if T == 1 {
-            prefetch_next_band(groups, pairs, p);
-        }
+        ahead::pair(groups, pairs, p);
         let parameters = Parameters::of(pair);
         for (t, zeros) in zeros.iter_mut().enumerate() {
             let block_sums = if blocks.len() == 2 {
@@ -125,9 +121,6 @@ fn q4_tile<const T: usize, const U: usize>(
         }
         for ((b, groups), s) in blocks.iter().enumerate().zip(parameters.sub_scales) {
             for (g, group) in groups.iter().enumerate() {
-                if T == 1 && g % 2 == 0 {
-                    prefetch::<AHEAD>(group);
-                }
                 let w = load(group);
                 let low = _mm256_mullo_epi16(_mm256_and_si256(w, nibble), s);
                 let high = _mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble);

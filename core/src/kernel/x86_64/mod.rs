@@ -1,6 +1,7 @@
 //! x86-64: AVX2, AVX-VNNI, and AVX-512 VNNI.
 #![allow(unsafe_code)]
 
+mod ahead;
 mod avx2;
 mod avx512vnni;
 mod avxvnni;

@@ -2,14 +2,8 @@
 
 use core::arch::x86_64::*;
 
-use crate::format::encoding::{BAND_ROWS, q4::Pair};
+use crate::format::encoding::q4::Pair;
 use crate::kernel::{Group, Sums};
-
-/// Bytes of a line of the caches.
-const LINE: usize = 64;
-
-/// Bytes of a band's scales, behind its parameters.
-const SCALES: usize = 2 * BAND_ROWS;
 
 /// A group's register.
 #[inline]
@@ -36,35 +30,6 @@ pub(super) fn store(sums: &mut Sums<i32>, values: __m256i) {
 pub(super) unsafe fn broadcast(quad: *const i8) -> __m256i {
     // SAFETY: by this function's contract.
     _mm256_set1_epi32(unsafe { quad.cast::<i32>().read_unaligned() })
-}
-
-/// Asks for the bytes `AHEAD` of the group.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(super) fn prefetch<const AHEAD: usize>(group: &Group) {
-    // Beyond the end there is nothing to fetch; a prefetch reads nothing, whatever the address.
-    _mm_prefetch::<_MM_HINT_T0>(group.as_ptr().wrapping_add(AHEAD).cast());
-}
-
-/// Asks for the parameters of these blocks one band further. Weights are read in order, so that asking a
-/// few of them ahead is enough; each band's parameters, behind its weights, are needed together with the
-/// first of them.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(super) fn prefetch_next_band(groups: &[Group], pairs: &[Pair], index: usize) {
-    if index.is_multiple_of(LINE / size_of::<Pair>()) || index + 1 == pairs.len() {
-        let band = size_of_val(groups) + size_of_val(pairs) + SCALES;
-        let parameters = pairs.as_ptr().wrapping_add(index).cast::<i8>().wrapping_add(band);
-        // As above. The last one asks for the scales as well, which follow.
-        _mm_prefetch::<_MM_HINT_T0>(parameters);
-    }
-}
-
-/// Asks for the line that `group` is in, if there is one.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(super) fn prefetch_line(group: *const Group) {
-    _mm_prefetch::<_MM_HINT_T0>(group.cast()); // as above
 }
 
 /// The parameters of two blocks.

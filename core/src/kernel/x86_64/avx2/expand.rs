@@ -10,11 +10,10 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::super::registers::{Parameters, broadcast, load, prefetch, store};
-use super::AHEAD;
+use super::super::ahead;
+use super::super::registers::{Parameters, broadcast, load, store};
 use crate::format::BLOCK;
-use crate::format::encoding::q4::Pair;
-use crate::kernel::{Group, Ints, Nibbles, Sums};
+use crate::kernel::{Ints, Nibbles, Sums};
 
 /// Tokens from which on this is cheaper.
 pub(super) const WORTH_EXPANDING: usize = 16;
@@ -100,25 +99,30 @@ impl<const B: usize> Expanded<B> {
         unsafe { MaybeUninit::uninit().assume_init() }
     }
 
-    /// Lays out some blocks of band `band`, as many of each band.
+    /// Lays out some blocks of band `band`, as many of each band; `part` begins with a pair.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn fill(&mut self, band: usize, blocks: &[[Group; 4]], pairs: &[Pair]) {
+    fn fill(&mut self, band: usize, (groups, pairs): Nibbles<'_>, part: &Range<usize>) {
         let nibble = _mm256_set1_epi8(0xF);
-        let twos = self.weights.as_chunks_mut::<2>().0.iter_mut();
-        for ([low, high], group) in twos.zip(blocks.as_flattened()) {
-            prefetch::<AHEAD>(group);
-            let w = load(group);
-            low[band].write(_mm256_and_si256(w, nibble));
-            high[band].write(_mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble));
-        }
+        let blocks = &groups.as_chunks::<4>().0[part.clone()];
+        let weights = self.weights.as_chunks_mut::<{ 2 * PER_BLOCK }>().0.iter_mut();
         let steps = self.steps.as_chunks_mut::<2>().0.iter_mut();
-        for ((steps, offsets), pair) in steps.zip(&mut self.offsets).zip(pairs) {
-            let parameters = Parameters::of(pair);
+        let out = weights.zip(steps.zip(&mut self.offsets));
+        for ((p, blocks), (weights, (steps, offsets))) in
+            (part.start / 2..).zip(blocks.chunks(2)).zip(out)
+        {
+            ahead::pair(groups, pairs, p);
+            let parameters = Parameters::of(&pairs[p]);
             for (steps, s) in steps.iter_mut().zip(parameters.sub_scales) {
                 steps[band].write(_mm256_slli_epi16::<2>(s));
             }
             offsets[band].write(parameters.offsets);
+            let twos = weights.as_chunks_mut::<2>().0.iter_mut();
+            for ([low, high], group) in twos.zip(blocks.as_flattened()) {
+                let w = load(group);
+                low[band].write(_mm256_and_si256(w, nibble));
+                high[band].write(_mm256_and_si256(_mm256_srli_epi16::<4>(w), nibble));
+            }
         }
     }
 
@@ -320,16 +324,17 @@ pub(super) fn q4<const B: usize>(
 ) {
     debug_assert!(sums.iter().all(|sums| x.tokens() == sums.len()));
     let mut expanded = Expanded::<B>::new();
-    let bands = bands.map(|(groups, pairs)| (super::super::blocks(groups, x), pairs));
-    let count = bands.iter().map(|(blocks, pairs)| blocks.len().min(2 * pairs.len())).min();
-    let count = count.unwrap_or(0);
+    let count = bands
+        .iter()
+        .map(|(groups, pairs)| super::super::blocks(groups, x).len().min(2 * pairs.len()));
+    let count = count.min().unwrap_or(0);
     if count == 0 {
         sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
     }
     for first in (0..count).step_by(TOGETHER) {
         let part = first..count.min(first + TOGETHER);
-        for (band, (blocks, pairs)) in bands.iter().enumerate() {
-            expanded.fill(band, &blocks[part.clone()], &pairs[first / 2..part.end.div_ceil(2)]);
+        for (b, band) in bands.iter().enumerate() {
+            expanded.fill(b, *band, &part);
         }
         // SAFETY: so many blocks of each band have been laid out, parameters with them; `blocks` are no more than
         // tokens have, with their sums (`super::super::in_contract`).

@@ -9,8 +9,8 @@
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
-use super::super::registers::{prefetch, store};
-use super::AHEAD;
+use super::super::ahead;
+use super::super::registers::store;
 use super::registers::{
     add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned,
 };
@@ -131,7 +131,7 @@ pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     for (first, groups) in (0..).step_by(TOGETHER).zip(parts) {
         let (twos, last) = twos(groups);
         for (out, two) in expanded.weights.iter_mut().zip(twos.iter().chain(&last)) {
-            prefetch::<AHEAD>(&two[0]);
+            ahead::group(&two[0], 0);
             out.write(unsigned(two));
         }
         expanded.count = groups.len().div_ceil(2);
@@ -149,20 +149,20 @@ pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums
         return sums.fill(Sums::default());
     }
     let parts = blocks.chunks(TOGETHER).zip(pairs.chunks(TOGETHER / 2));
-    for (first, (blocks, pairs)) in (0..).step_by(TOGETHER).zip(parts) {
-        let twos = expanded.weights.chunks_mut(2 * PER_BLOCK);
-        for ((out, blocks), pair) in twos.zip(blocks.chunks(2)).zip(pairs) {
+    for (first, (blocks, part)) in (0..).step_by(TOGETHER).zip(parts) {
+        let twos = expanded.weights.chunks_mut(2 * PER_BLOCK).zip(blocks.chunks(2));
+        for ((p, pair), (out, blocks)) in (first / 2..).zip(part).zip(twos) {
+            ahead::pair(groups, pairs, p);
             for ((out, block), s) in out.chunks_mut(PER_BLOCK).zip(blocks).zip(sub_scales(pair)) {
                 for (out, group) in out.iter_mut().zip(block) {
-                    prefetch::<AHEAD>(group);
                     out.write(nibbles(group, s));
                 }
             }
         }
-        for (out, pairs) in expanded.offsets.iter_mut().zip(pairs.chunks(2)) {
+        for (out, pairs) in expanded.offsets.iter_mut().zip(part.chunks(2)) {
             *out = offsets(pairs);
         }
-        expanded.count = blocks.len().min(2 * pairs.len()) * PER_BLOCK;
+        expanded.count = blocks.len().min(2 * part.len()) * PER_BLOCK;
         expanded.add_to::<2>(sums, x, first);
     }
 }

@@ -20,15 +20,12 @@ mod wide;
 
 use core::arch::x86_64::*;
 
-use super::registers::{load, prefetch, prefetch_next_band, store};
+use super::ahead;
+use super::registers::{load, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::elementwise::Elementwise;
 use crate::kernel::{Group, Ints, Kernel, Sums, gemv};
 use registers::{add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned};
-
-/// How far ahead of their use bytes of the weights are asked for. Measured on a Sapphire Rapids with SmolLM2's
-/// shape, tok/s at 4 and 8 bits: 320 and 512 bytes 226, 107; 2 KiB 282, 122; 4 KiB 309, 153; 8 KiB 334, 123.
-pub(super) const AHEAD: usize = 4096;
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx512vnni",
@@ -93,9 +90,7 @@ fn q8_one(groups: &[Group], x: Ints<'_>) -> Sums<i32> {
     for (groups, x) in groups.chunks(ABREAST).zip(x.values.chunks(4 * ABREAST)) {
         let each = groups.iter().zip(x.as_chunks::<4>().0).zip(&mut totals);
         for (i, ((group, x), total)) in each.enumerate() {
-            if i % 2 == 0 {
-                prefetch::<AHEAD>(group);
-            }
+            ahead::group(group, i);
             let w = _mm256_xor_si256(load(group), _mm256_set1_epi8(-128));
             let x = _mm256_set1_epi32(i32::from_le_bytes(x.map(i8::cast_unsigned)));
             *total = _mm256_dpbusd_epi32(*total, w, x);
@@ -116,9 +111,7 @@ fn q8_tile<const T: usize, const U: usize>(groups: &[Group], x: Ints<'_>, sums: 
     debug_assert!(x.tokens() == T && sums.len() == T);
     let mut totals = [[_mm512_setzero_si512(); U]; T];
     let mut add = |i: usize, u: usize, two: &[Group; 2]| {
-        if T == 1 {
-            prefetch::<AHEAD>(&two[0]);
-        }
+        ahead::group(&two[0], 0);
         let w = unsigned(two);
         for (t, totals) in totals.iter_mut().enumerate() {
             // SAFETY: token t < T of x.cols ≥ 8·i + 8 columns.
@@ -167,14 +160,9 @@ fn q4_tile<const T: usize, const U: usize>(
     debug_assert!(x.tokens() == T && sums.len() == T);
     let mut totals = [[_mm512_setzero_si512(); U]; T];
     for ((p, pair), blocks) in pairs.iter().enumerate().zip(super::blocks(groups, x).chunks(2)) {
-        if T == 1 {
-            prefetch_next_band(groups, pairs, p);
-        }
+        ahead::pair(groups, pairs, p);
         for ((b, groups), s) in blocks.iter().enumerate().zip(sub_scales(pair)) {
             for (g, group) in groups.iter().enumerate() {
-                if T == 1 && g % 2 == 0 {
-                    prefetch::<AHEAD>(group);
-                }
                 let w = nibbles(group, s);
                 let column = (2 * p + b) * BLOCK + 8 * g;
                 for (t, totals) in totals.iter_mut().enumerate() {

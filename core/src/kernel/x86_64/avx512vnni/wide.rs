@@ -7,7 +7,8 @@
 
 use core::arch::x86_64::*;
 
-use super::super::registers::{prefetch_line, store};
+use super::super::ahead;
+use super::super::registers::store;
 use super::registers::{broadcast, rows, twos, unsigned};
 use crate::kernel::{Group, Sums, Wide};
 
@@ -88,7 +89,7 @@ fn tile<'s, const T: usize, const U: usize>(
         let mut high = low;
         let mut add = |i: usize, u: usize, two: &[Group; 2]| {
             if first == 0 {
-                prefetch_line(two.as_ptr().cast::<Group>().wrapping_add(weights.ahead));
+                ahead::line(two.as_ptr().cast::<Group>().wrapping_add(weights.ahead).cast());
             }
             let w = unsigned(two);
             for t in 0..T {
