@@ -113,7 +113,7 @@ pub(super) fn attend_strips(
             room = Room::new();
             room.scratch()
         };
-        while let Some(mut claim) = outputs.claim(1) {
+        while let Some(mut claim) = outputs.claim(|_| 1) {
             for strip in claim.strips() {
                 let first = (strip * heads).checked_div(group).unwrap_or(0);
                 let head = cache::head(cache, shape, layer, first);

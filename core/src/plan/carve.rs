@@ -198,12 +198,23 @@ impl Next {
         Self(AtomicUsize::new(first))
     }
 
-    /// Moves on by `count` and returns where it was, unless that is `end` or beyond.
-    fn take(&self, count: usize, end: usize) -> Option<usize> {
-        // Checked first, so that the counter stays near `end` however often a thread asks.
-        let left = self.0.load(Ordering::Relaxed) < end;
-        left.then(|| self.0.fetch_add(count, Ordering::Relaxed)).filter(|&first| first < end)
+    /// Moves on by as many as `count` makes of those that are left before `end`, and returns over which; `None` where
+    /// none are left.
+    fn take(&self, end: usize, count: impl Fn(usize) -> usize) -> Option<Range<usize>> {
+        let mut first = self.0.load(Ordering::Relaxed);
+        loop {
+            let next = next(first, end, &count)?;
+            match self.0.compare_exchange_weak(first, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(first..next),
+                Err(other) => first = other,
+            }
+        }
     }
+}
+
+/// Where the strips that come next end.
+fn next(first: usize, end: usize, count: impl Fn(usize) -> usize) -> Option<usize> {
+    (first < end).then(|| first.saturating_add(count(end - first).max(1)).min(end))
 }
 
 /// The same for one thread, where the processor cannot count for several (Armv6-M). `Strips` is then
@@ -217,9 +228,11 @@ impl Next {
         Self(core::cell::Cell::new(first))
     }
 
-    fn take(&self, count: usize, end: usize) -> Option<usize> {
+    fn take(&self, end: usize, count: impl Fn(usize) -> usize) -> Option<Range<usize>> {
         let first = self.0.get();
-        (first < end).then(|| self.0.replace(first.saturating_add(count)))
+        let next = next(first, end, count)?;
+        self.0.set(next);
+        Some(first..next)
     }
 }
 
@@ -246,11 +259,11 @@ impl<'a> Strips<'a> {
         }
     }
 
-    /// The next `count` strips or those that are left, or `None` when all are taken.
-    pub(crate) fn claim(&self, count: usize) -> Option<Claim<'_>> {
-        let count = count.clamp(1, self.end.max(1));
-        let first = self.next.take(count, self.end)?;
-        Some(Claim { strips: self, first, end: first.saturating_add(count).min(self.end) })
+    /// The next strips, as many as `count` makes of the number of those that are left, but one at least; `None` when all
+    /// are taken.
+    pub(crate) fn claim(&self, count: impl Fn(usize) -> usize) -> Option<Claim<'_>> {
+        let Range { start, end } = self.next.take(self.end, count)?;
+        Some(Claim { strips: self, first: start, end })
     }
 }
 
