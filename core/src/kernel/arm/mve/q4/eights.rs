@@ -1,4 +1,4 @@
-//! Rows of eight blocks and more: eight blocks at a time, then the others in pairs.
+//! Rows of eight blocks and more: eight blocks at a time, then four if there are as many, then the others in pairs.
 //!
 //! ```text
 //! per block: eight rows' Σ n·x, in eight registers → memory                 by one stm
@@ -7,6 +7,8 @@
 //!   d = Σ n·x - 8·Σx, gathered
 //!   total += Σ 4·s·d + Σ s·z·Σx
 //! ```
+//!
+//! Of four blocks a register holds d and Σx, as in [`super::fours`].
 //!
 //! d = Σ (n - 8)·x is within ±32,512, so the low halves of Σ n·x are enough; s·z is in -128..=112.
 
@@ -41,6 +43,24 @@ macro_rules! row {
     };
 }
 
+/// A row of the four blocks behind them: to its total.
+macro_rules! row_of_four {
+    ($total:literal, $base:literal, $at:literal) => {
+        concat!(
+            "vldrh.u16 q2, [",
+            $base,
+            ", q1]\n",
+            "vadd.i16 q2, q2, q3\n",
+            "vldrb.s16 q5, [r7, #",
+            $at,
+            "]\n",
+            "vmladava.s16 ",
+            $total,
+            ", q2, q5\n",
+        )
+    };
+}
+
 /// Writes the sums of some bands of nibbles, by the same activations and scaled.
 ///
 /// # Safety
@@ -49,7 +69,8 @@ macro_rules! row {
 /// saves what a function must: r4 to r11 and d8 to d15.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn q4_eights(blocks: *const u8, walk: &Walk) {
-    // sp: 0 eight rows' bytes, 8 times 4·s and 8 times s·z; 128 constants; 208 eight blocks' Σ n·x; 464 walk
+    // sp: 0 eight rows' bytes, 8 times 4·s and 8 times s·z; 128 constants; 208 eight blocks' Σ n·x; 464 walk;
+    // 548 what four blocks want: where their Σ n·x lie, of rows 0 to 3 and 4 to 7, then -8·Σx and Σx, then 16 zeros
     // even registers: Σ n·x, or totals; r1 x, r3 Σ n·x, then walk; r5 sums of blocks; r7, r9, r11: sp + 4, 8, 12
     // q0 addresses, 128 bytes back; q1, q2 x; q6 addresses of pairs, 32 bytes back; q7 the mask
     // Then, for the last blocks, as in q4_band.
@@ -57,28 +78,37 @@ pub(super) unsafe extern "C" fn q4_eights(blocks: *const u8, walk: &Walk) {
         processor!(),
         "push {{r4-r11, lr}}",
         "vpush {{d8-d15}}",
-        "sub sp, #548",
+        "sub sp, #612",
         "add r2, sp, #464",
         "ldm r1!, {{r3-r5}}",
         "stm r2!, {{r3-r5}}",
         "add r2, #32",
         "ldm r1, {{r3-r12}}",
         "stm r2, {{r3-r12}}",
+        "ldrd r5, r6, [r1, #40]",
         "adr r1, 9f",
-        "ldr r2, [sp, #464]",
         "vldrw.u32 q1, [r1], #16",
         "vldrw.u32 q2, [r1], #16",
         "vldrw.u32 q3, [r1], #16",
         "vldrw.u32 q4, [r1], #16",
-        "vldrw.u32 q5, [r1]",
-        "sub r2, r7, r2",
-        "asr r2, #2",
-        "vadd.i32 q5, q5, r2",
+        "vldrw.u32 q5, [r1], #16",
+        "vsub.i32 q5, q5, r5",
         "vstrw.32 q1, [sp, #128]",
         "vstrw.32 q2, [sp, #144]",
         "vstrw.32 q3, [sp, #160]",
         "vstrw.32 q4, [sp, #176]",
         "vstrw.32 q5, [sp, #192]",
+        "vldrw.u32 q1, [r1], #16",
+        "vldrw.u32 q2, [r1], #16",
+        "vldrw.u32 q3, [r1], #16",
+        "vldrw.u32 q4, [r1]",
+        "vldrh.u16 q5, [r6, q3]",
+        "vmul.i16 q3, q5, q4",
+        "vmov.i32 q4, #0",
+        "vstrw.32 q1, [r2, #40]",
+        "vstrw.32 q2, [r2, #56]",
+        "vstrw.32 q3, [r2, #72]",
+        "vstrw.32 q4, [r2, #88]",
         "mov r3, r4",
         q4_addresses!(),
         "3:",
@@ -127,13 +157,45 @@ pub(super) unsafe extern "C" fn q4_eights(blocks: *const u8, walk: &Walk) {
         row!("r12", "r9", "92", "100"),
         row!("lr", "r11", "108", "116"),
         "stm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-        "bne 4b",
+        // At four more blocks the end is 4 bytes early, else the activations are at it.
+        "blo 4b",
+        "bhi 6f",
+        "5:",
         "vldrw.u32 q5, [r3], #16",
         "vldrw.u32 q6, [r3], #16",
         "ldm r3, {{r0, r3, r8, r10}}",
         "wls lr, r0, 2f",
         q4_blocks!(124),
-        q4_finish!(532, 540, 512, 548),
+        q4_finish!(532, 540, 512, 612),
+        "6:",
+        "sub r3, #140",
+        q4_eight_rows!(),
+        q4_eight_rows!(),
+        q4_eight_rows!(),
+        q4_eight_rows!(),
+        "ldm r3!, {{r2, r4, r6}}",
+        "vldrw.u32 q5, [sp, #144]",
+        q4_two_pairs!(),
+        "vstrb.8 q3, [sp, q5]",
+        "vstrb.8 q4, [r7, q5]",
+        "vadd.i8 q5, q5, r4",
+        "vstrb.8 q1, [sp, q5]",
+        "vstrb.8 q2, [r7, q5]",
+        "vldrw.u32 q1, [r3, #72]",
+        "vldrw.u32 q3, [r3, #104]",
+        "add r5, #8",
+        "ldm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        row_of_four!("r0", "sp", "-4"),
+        row_of_four!("r2", "r7", "12"),
+        row_of_four!("r4", "r9", "28"),
+        row_of_four!("r6", "r11", "44"),
+        "vldrw.u32 q1, [r3, #88]",
+        row_of_four!("r8", "sp", "60"),
+        row_of_four!("r10", "r7", "76"),
+        row_of_four!("r12", "r9", "92"),
+        row_of_four!("lr", "r11", "108"),
+        "stm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        "b 5b",
         ".p2align 2",
         "9:",
         // What is added to the last blocks' nibbles: 1 and -40.
@@ -145,5 +207,11 @@ pub(super) unsafe extern "C" fn q4_eights(blocks: *const u8, walk: &Walk) {
         ".hword 224, 256, 288, 320, 352, 384, 416, 448",
         // 32 bytes back, two pairs' sub-scales.
         ".word -32, -28, -16, -12",
+        // Where four blocks' Σ n·x of rows 0 to 3 lie, and of rows 4 to 7, and zeros.
+        ".hword 336, 368, 400, 432, 596, 596, 596, 596",
+        ".hword 352, 384, 416, 448, 596, 596, 596, 596",
+        // Four blocks' sums, twice, and their multipliers.
+        ".hword 0, 2, 4, 6, 0, 2, 4, 6",
+        ".hword -8, -8, -8, -8, 1, 1, 1, 1",
     )
 }

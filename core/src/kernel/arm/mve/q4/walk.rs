@@ -11,7 +11,7 @@ use crate::kernel::{Bands, Ints, Sums};
 /// What the routines go by, and keep on their stack.
 #[repr(C)]
 pub(super) struct Walk {
-    /// The activations' end, but for the last blocks, which go in pairs.
+    /// Of the activations that go by eight blocks, less 4 bytes where four more follow; of [`fours`] nothing.
     first_end: *const i8,
     /// What sub-scales are more than their nibbles, and zeros less.
     units: [u32; 2],
@@ -31,6 +31,10 @@ pub(super) struct Walk {
     step: usize,
     /// Bytes from behind a band's pairs to the next one's last blocks'.
     next_pairs: usize,
+    /// Bytes of a band's pairs before its last blocks'.
+    to_late: usize,
+    /// Of the four blocks before the last ones.
+    four_sums: *const i16,
 }
 
 /// Some bands at a multiple of 4, of four blocks at least, by as many activations, at a multiple of 4, and a normal
@@ -44,12 +48,14 @@ pub(super) fn gemv(
 ) {
     let blocks = layout.blocks;
     let eights = blocks - blocks % eights::BLOCKS;
-    let (first, sums) = if eights == 0 { (fours::BLOCKS, fours::BLOCKS) } else { (eights, 0) };
+    let first = blocks - blocks % fours::BLOCKS;
+    let early = if first > eights { 4 } else { 0 };
+    let sums = if eights == 0 { first } else { 0 };
     let to_late = first / 2 * size_of::<Pair>();
     let (band, values) = (bands.bytes.as_ptr(), x.values.as_ptr());
     let range = out.as_mut_ptr_range();
     let walk = Walk {
-        first_end: values.wrapping_add(first * BLOCK),
+        first_end: values.wrapping_add(eights * BLOCK).wrapping_sub(early),
         units: [1, 8],
         late: (blocks - first).div_ceil(2),
         late_pairs: band.wrapping_add(layout.pairs + to_late).cast(),
@@ -61,6 +67,8 @@ pub(super) fn gemv(
         out_end: range.end,
         step: layout.scales - layout.pairs + SCALES,
         next_pairs: SCALES + layout.pairs + to_late,
+        to_late,
+        four_sums: x.block_sums.as_ptr().wrapping_add(first - fours::BLOCKS),
     };
     // SAFETY: some bands at a multiple of 4 with this layout, of as many blocks as the routine wants, one for each of
     // `out`; for each block of a band there is one of activations, at a multiple of 4, and its sum.
