@@ -26,3 +26,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8_wide: wide::q8_wide,
     elementwise: float::ELEMENTWISE,
 };
+
+/// Whether the vectors may multiply by it: see [`rescale`].
+fn positive(scale: f32) -> bool {
+    scale.is_normal() && scale > 0.0
+}

@@ -4,7 +4,7 @@ use core::arch::naked_asm;
 
 use super::super::aligned;
 use super::super::fpu::SCALES;
-use super::some;
+use super::{positive, some};
 use crate::kernel::{Bands, Group, Ints, Sums, gemv, rows, scalar};
 
 pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
@@ -30,7 +30,7 @@ pub(super) fn gemv_q8(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sum
     let count = bands.len.saturating_sub(SCALES) / size_of::<Group>();
     let whole = bands.len == count * size_of::<Group>() + SCALES;
     let there = x.values.len() >= x.cols && (4..=x.cols / 4).contains(&count);
-    let whole = whole && there && aligned(bands.bytes) && scale.is_normal();
+    let whole = whole && there && aligned(bands.bytes) && positive(scale);
     let Some(out) = some(&bands, out).filter(|_| whole) else {
         return one_by_one(bands, x, scale, out);
     };
@@ -134,9 +134,10 @@ macro_rules! q8_last_rows {
     };
 }
 
-/// Sums to results at r11, by the scales at r7 and the token's in r3; to `8:` where one of them is zero.
+/// Sums to results at r11, by the scales at r7 and the token's in r3; to `8:` where one of them is zero, by
+/// `$least`.
 macro_rules! q8_finish {
-    () => {
+    ($least:literal) => {
         concat!(
             "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}\n",
             "vldrw.32 q2, [r11]\n",
@@ -145,16 +146,18 @@ macro_rules! q8_finish {
             rescale_lanes!("[r7, #8]", "q3", "q3", "r3"),
             "vstrw.32 q2, [r11], #16\n",
             "vstrw.32 q3, [r11], #16\n",
-            zero_among!("q2", "q3", "r1"),
+            zero_among!("q2", "q3", $least),
         )
     };
 }
 
-/// That place, and back to `7:`. The sums are still there.
+/// That place, and back to `7:`. The sums are still there. `$scale` is done first, so that the token's is in r3.
 macro_rules! q8_finish_slowly {
-    () => {
+    ($scale:literal) => {
         concat!(
             "8:\n",
+            $scale,
+            "\n",
             "sub r11, #32\n",
             "stm r11, {{r0, r2, r4, r6, r8, r10, r12, lr}}\n",
             "vldrw.32 q2, [r11]\n",
@@ -222,8 +225,8 @@ unsafe extern "C" fn q8_band(
 ///
 /// # Safety
 /// What `walk` says is there: from `bands` on, at multiples of 4, some bands of a quad at least, and their scales;
-/// activations, which may be read up to the next 16; a normal scale. The routine saves what a function must, r4 to
-/// r11 (and d8), uses q0 to q3, which it need not save, and loads no lane beyond a band's last group.
+/// activations, which may be read up to the next 16; a positive normal scale. The routine saves what a function must,
+/// r4 to r11 (and d8), uses q0 to q3, which it need not save, and loads no lane beyond a band's last group.
 #[unsafe(naked)]
 unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
     // even registers: sums; r1 x, r3 twice as many quads to come, r5 the tail, r7 scales, r9 walk, r11 out
@@ -258,7 +261,7 @@ unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
         q8_tail!(),
         "5:",
         "ldr r3, [r9, #32]",
-        q8_finish!(),
+        q8_finish!("r3"),
         "7:",
         "ldrd r0, r2, [r9, #8]",
         "ldr r4, [r9, #28]",
@@ -267,7 +270,7 @@ unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
         "cmp r11, r4",
         "bne 1b",
         "pop {{r4-r11, pc}}",
-        q8_finish_slowly!(),
+        q8_finish_slowly!("ldr r3, [r9, #32]"),
     )
 }
 
@@ -277,7 +280,8 @@ unsafe extern "C" fn q8_bands(bands: *const u8, walk: &Q8Walk) {
 /// As there. The routine saves d8 to d15, too.
 #[unsafe(naked)]
 unsafe extern "C" fn q8_bands_of_16(bands: *const u8, walk: &Q8Walk) {
-    // even registers: sums; r3 scale, r5 the end, r7 scales, r11 out; q4 to q7 x
+    // even registers: sums; r1 the smallest result yet, or the scale; r3 scale, r5 the end, r7 scales, r11 out
+    // q4 to q7 x
     // q0 addresses, 144 bytes back: behind a band's groups there are 16 bytes of scales
     naked_asm!(
         processor!(),
@@ -290,6 +294,7 @@ unsafe extern "C" fn q8_bands_of_16(bands: *const u8, walk: &Q8Walk) {
         "vldrb.u8 q5, [r1], #16",
         "vldrb.u8 q6, [r1], #16",
         "vldrb.u8 q7, [r1]",
+        "mov r1, r3",
         "add r7, r0, #512",
         "mov r4, #0",
         "vidup.u32 q0, r4, #8",
@@ -301,13 +306,13 @@ unsafe extern "C" fn q8_bands_of_16(bands: *const u8, walk: &Q8Walk) {
         q8_quad!("vmladava.s8", "128]!", "q5"),
         q8_quad!("vmladava.s8", "128]!", "q6"),
         q8_quad!("vmladava.s8", "128]!", "q7"),
-        q8_finish!(),
+        q8_finish!("r1"),
         "7:",
         "add r7, #528",
         "cmp r11, r5",
         "bne 1b",
         "vpop {{d8-d15}}",
         "pop {{r4-r11, pc}}",
-        q8_finish_slowly!(),
+        q8_finish_slowly!("mov r1, r3"),
     )
 }

@@ -2,7 +2,8 @@
 //!
 //! Vectors flush the smallest floats to zero. Where scales and what comes out are no such floats, these are the
 //! scalar steps' bits; where they are, a zero comes out, and [`rescale_slowly`] does it again.
-//! So the token's scale must be normal: times zero, an infinite one would be no number.
+//! So the token's scale must be normal: times zero, an infinite one would be no number. It must be positive, too: the
+//! search for zeros begins with it.
 
 /// Four sums of `$ints` to `$out`, by the bfloat16 scales at `$rows` and the token's in `$token`.
 macro_rules! rescale_lanes {
@@ -29,23 +30,23 @@ macro_rules! rescale_lanes {
     };
 }
 
-/// To `8:` where one of these results, which have been stored, is zero; `$scratch` is a low register.
+/// To `8:` where one of these results, which have been stored, is zero; `$least` is a low register with a positive
+/// float, and becomes a smaller one unless all of them are larger.
 macro_rules! zero_among {
-    ($out:literal, $late_out:literal, $scratch:literal) => {
+    ($out:literal, $late_out:literal, $least:literal) => {
         concat!(
-            "vminnma.f32 ",
+            "vminnmav.f32 ",
+            $least,
+            ", ",
             $out,
+            "\n",
+            "vminnmav.f32 ",
+            $least,
             ", ",
             $late_out,
             "\n",
-            "vcmp.f32 eq, ",
-            $out,
-            ", zr\n",
-            "vmrs ",
-            $scratch,
-            ", p0\n",
-            "cbnz ",
-            $scratch,
+            "cbz ",
+            $least,
             ", 8f\n",
         )
     };

@@ -65,8 +65,8 @@ macro_rules! row_of_four {
 ///
 /// # Safety
 /// What `walk` says is there: from `blocks` on, at multiples of 4, some bands of eight blocks at least, half as many
-/// pairs, rounded up, and scales; activations at a multiple of 4 and their blocks' sums; a normal scale. The routine
-/// saves what a function must: r4 to r11 and d8 to d15.
+/// pairs, rounded up, and scales; activations at a multiple of 4 and their blocks' sums; a positive normal scale. The
+/// routine saves what a function must: r4 to r11 and d8 to d15.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn q4_eights(blocks: *const u8, walk: &Walk) {
     // sp: 0 eight rows' bytes, 8 times 4·s and 8 times s·z; 128 constants; 208 eight blocks' Σ n·x; 464 walk;

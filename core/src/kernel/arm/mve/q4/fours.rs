@@ -32,8 +32,8 @@ macro_rules! row {
 ///
 /// # Safety
 /// What `walk` says is there: from `blocks` on, at multiples of 4, some bands of four blocks at least, half as many
-/// pairs, rounded up, and scales; activations at a multiple of 4 and their blocks' sums; a normal scale. The routine
-/// saves what a function must: r4 to r11 and d8 to d15.
+/// pairs, rounded up, and scales; activations at a multiple of 4 and their blocks' sums; a positive normal scale. The
+/// routine saves what a function must: r4 to r11 and d8 to d15.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn q4_fours(blocks: *const u8, walk: &Walk) {
     // sp: 0 eight rows' bytes, 4 times 4·s and 4 times s·z; 64 zeros; 96 constants, the last -8·Σx and Σx;

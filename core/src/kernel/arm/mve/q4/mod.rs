@@ -17,7 +17,7 @@ use core::arch::naked_asm;
 
 use super::super::fpu::SCALES;
 use super::super::{Q4Layout, aligned, blocks, q4_layout};
-use super::some;
+use super::{positive, some};
 use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::{Bands, Group, Ints, Sums, gemv, rows, scalar};
@@ -49,7 +49,7 @@ fn one_by_one(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>])
 pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sums<f32>]) {
     let there = |layout: &Q4Layout| {
         let blocks = x.block_sums.len().min(x.values.len() / BLOCK);
-        blocks >= layout.blocks && aligned(x.values) && scale.is_normal()
+        blocks >= layout.blocks && aligned(x.values) && positive(scale)
     };
     let layout = q4_layout(bands, x).filter(there);
     let (Some(layout), Some(out)) = (layout, some(&bands, out)) else {
@@ -188,17 +188,21 @@ macro_rules! q4_results {
             rescale_lanes!("[r3, #8]", "q6", "q4", "r0"),
             "vstrw.32 q3, [r8], #16\n",
             "vstrw.32 q4, [r8], #16\n",
-            zero_among!("q3", "q4", "r4"),
+            zero_among!("q3", "q4", "r0"),
         )
     };
 }
 
-/// That place, and back to `7:`.
+/// That place, and back to `7:`; the token's scale lies `$at` bytes from `$base`.
 macro_rules! q4_results_slowly {
-    () => {
+    ($base:literal, $at:literal) => {
         concat!(
             "8:\n",
-            "vmov s8, r0\n",
+            "vldr s8, [",
+            $base,
+            ", #",
+            $at,
+            "]\n",
             rescale_slowly!("[r3]", "q5", ("s20", "s21", "s22", "s23"), "s8"),
             rescale_slowly!("[r3, #8]", "q6", ("s24", "s25", "s26", "s27"), "s8"),
             "vstrw.32 q5, [r8, #-32]\n",
@@ -279,8 +283,8 @@ unsafe extern "C" fn q4_band(
 ///
 /// # Safety
 /// What `walk` says is there: from `blocks` on, at multiples of 4, some bands of a block at least, and from `pairs`
-/// on, in each of them, half as many pairs, rounded up, and scales; activations at a multiple of 4; a normal scale.
-/// The routine saves what a function must: r4 to r11 and d8 to d15.
+/// on, in each of them, half as many pairs, rounded up, and scales; activations at a multiple of 4; a positive normal
+/// scale. The routine saves what a function must: r4 to r11 and d8 to d15.
 #[unsafe(naked)]
 unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, walk: &Q4Walk) {
     // Registers as above; r8 out, r9 walk, r11 pairs of a band
@@ -313,6 +317,6 @@ unsafe extern "C" fn q4_bands(blocks: *const [Group; 4], pairs: *const Pair, wal
         "add sp, #48",
         "vpop {{d8-d15}}",
         "pop {{r4-r11, pc}}",
-        q4_results_slowly!(),
+        q4_results_slowly!("r9", 28),
     )
 }

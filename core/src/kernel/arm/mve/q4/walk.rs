@@ -37,8 +37,8 @@ pub(super) struct Walk {
     four_sums: *const i16,
 }
 
-/// Some bands at a multiple of 4, of four blocks at least, by as many activations, at a multiple of 4, and a normal
-/// scale; `out` has one for each.
+/// Some bands at a multiple of 4, of four blocks at least, by as many activations, at a multiple of 4, and a
+/// positive normal scale; `out` has one for each.
 pub(super) fn gemv(
     bands: Bands<'_>,
     layout: &Q4Layout,
@@ -161,7 +161,7 @@ macro_rules! q4_finish {
             "\n",
             "vpop {{d8-d15}}\n",
             "pop {{r4-r11, pc}}\n",
-            q4_results_slowly!(),
+            q4_results_slowly!("sp", $scale),
         )
     };
 }
