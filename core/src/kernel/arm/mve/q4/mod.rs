@@ -10,8 +10,8 @@
 //!
 //! The sub-scales and zeros of a pair of blocks become bytes s and z - 32 on the stack, from where loads widen them.
 //!
-//! That is for one band, for rows of up to three blocks, and for the last blocks of longer ones. Before these, lanes
-//! are a row's blocks instead: [`fours`], [`eights`].
+//! That is for one band, for rows of one block or three, and for the last blocks of longer ones. Before these, lanes
+//! are a row's blocks instead: [`fours`], [`eights`]. Rows of two blocks are much the same: [`twos`].
 
 use core::arch::naked_asm;
 
@@ -70,12 +70,18 @@ pub(super) fn gemv_q4(bands: Bands<'_>, x: &Ints<'_>, scale: f32, out: &mut [Sum
         scale,
     };
     let band = bands.bytes.as_ptr();
-    // SAFETY: some bands at a multiple of 4 with this layout, one for each of `out`; for each block of a band there
-    // is one of activations, at a multiple of 4, and its sum.
-    unsafe { q4_bands(band.cast(), band.add(layout.pairs).cast(), &walk) }
+    // SAFETY: some bands at a multiple of 4 with this layout, one for each of `out`, which `q4_twos` gets only of two
+    // blocks; for each block of a band there is one of activations, at a multiple of 4, and its sum.
+    unsafe {
+        if layout.blocks == twos::BLOCKS {
+            twos::q4_twos(band, &walk);
+        } else {
+            q4_bands(band.cast(), band.add(layout.pairs).cast(), &walk);
+        }
+    }
 }
 
-/// What [`q4_bands`] goes by.
+/// What [`q4_bands`] and [`twos`] go by.
 #[repr(C)]
 struct Q4Walk {
     x: *const i8,
@@ -94,6 +100,10 @@ struct Q4Walk {
 /// The words of a row of a block: Σ n·x.
 macro_rules! q4_row {
     ($load:literal, $sum:literal) => {
+        q4_row!($load, $sum, "q1", "q2")
+    };
+    // By activations that lie elsewhere.
+    ($load:literal, $sum:literal, $x:literal, $late_x:literal) => {
         concat!(
             "vldrw.u32 q3, [q0, #",
             $load,
@@ -102,10 +112,14 @@ macro_rules! q4_row {
             "vshr.u8 q3, q3, #4\n",
             "vmladav.s8 ",
             $sum,
-            ", q4, q1\n",
+            ", q4, ",
+            $x,
+            "\n",
             "vmladava.s8 ",
             $sum,
-            ", q3, q2\n",
+            ", q3, ",
+            $late_x,
+            "\n",
         )
     };
 }
@@ -216,6 +230,7 @@ macro_rules! q4_results_slowly {
 mod walk;
 mod eights;
 mod fours;
+mod twos;
 
 /// Registers and 48 bytes at r7, the stack's, for [`q4_blocks`], from r0, the blocks.
 macro_rules! q4_start {
