@@ -98,6 +98,9 @@ pub(super) unsafe extern "C" fn q4_eights(blocks: *const u8, walk: &Walk) {
         "vstrw.32 q3, [sp, #160]",
         "vstrw.32 q4, [sp, #176]",
         "vstrw.32 q5, [sp, #192]",
+        // Of an even number of fours there is none behind the eights.
+        "tst r5, #32",
+        "beq 7f",
         "vldrw.u32 q1, [r1], #16",
         "vldrw.u32 q2, [r1], #16",
         "vldrw.u32 q3, [r1], #16",
@@ -109,6 +112,7 @@ pub(super) unsafe extern "C" fn q4_eights(blocks: *const u8, walk: &Walk) {
         "vstrw.32 q2, [r2, #56]",
         "vstrw.32 q3, [r2, #72]",
         "vstrw.32 q4, [r2, #88]",
+        "7:",
         "mov r3, r4",
         q4_addresses!(),
         "3:",
