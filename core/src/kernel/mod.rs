@@ -55,7 +55,8 @@ pub struct Ints<'a> {
 }
 
 /// Room per block for what kernels read for every band and is therefore made once per token: on microcontrollers
-/// the block's activations in words, with what its zeros are multiplied with; on AArch64 only the latter.
+/// the block's activations in words, with what its zeros are multiplied with; on AArch64 only the latter, on x86-64 a
+/// token's activations in 16 bits.
 pub type Widened = [u32; 2 + BLOCK / 2];
 
 impl<'a> Ints<'a> {
@@ -169,6 +170,8 @@ pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
     arm::widen(values, block_sums, out);
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     aarch64::widen(block_sums, out);
+    #[cfg(target_arch = "x86_64")]
+    x86_64::widen(values, out);
     #[cfg(all(acorn_mcu, not(any(acorn_dsp, acorn_mve))))]
     word::widen(values, block_sums, out);
     let _ = (values, block_sums, out);

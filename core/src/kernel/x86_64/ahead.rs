@@ -63,3 +63,36 @@ pub(super) fn pair(groups: &[Group], pairs: &[Pair], index: usize) {
         }
     }
 }
+
+/// What is read when some work is done, asked for while it goes on; into the second cache, since the work goes through
+/// the first one.
+pub(super) struct Next {
+    line: *const u8,
+    end: *const u8,
+    per_step: usize,
+}
+
+impl Next {
+    /// As many bands as are worked on, of these groups, as many `pairs` and scales, and those behind them; in so many
+    /// steps.
+    #[inline(always)]
+    pub(super) fn new(bands: usize, groups: &[Group], pairs: &[Pair], steps: usize) -> Self {
+        let bytes = bands * (size_of_val(groups) + size_of_val(pairs) + SCALES);
+        let line = groups.as_ptr().cast::<u8>().wrapping_add(bytes);
+        let per_step = bytes.div_ceil(LINE).div_ceil(steps.max(1));
+        Self { line, end: line.wrapping_add(bytes), per_step }
+    }
+
+    /// A step's share.
+    #[inline(always)]
+    pub(super) fn step(&mut self) {
+        for _ in 0..self.per_step {
+            if self.line >= self.end {
+                return;
+            }
+            // SAFETY: as in `line`.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.line.cast()) }
+            self.line = self.line.wrapping_add(LINE);
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod detect;
 mod registers;
 mod softmax;
 
+pub(super) use avx2::widen;
+
 use super::tiles::{blocks, tiles, wide_tiles};
 use super::{Ints, Kernel};
 use crate::format::BLOCK;

@@ -10,7 +10,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::super::ahead;
+use super::super::ahead::Next;
 use super::super::registers::{Parameters, broadcast, load, store};
 use crate::format::BLOCK;
 use crate::kernel::{Ints, Nibbles, Sums};
@@ -20,6 +20,9 @@ pub(super) const WORTH_EXPANDING: usize = 16;
 
 /// Blocks that are laid out at a time: on the stack, within the first cache.
 const TOGETHER: usize = 24;
+
+/// Tokens that share each load of weights.
+const MOST: usize = 4;
 
 /// Registers of a block's weights.
 const PER_BLOCK: usize = BLOCK / 4;
@@ -111,7 +114,6 @@ impl<const B: usize> Expanded<B> {
         for ((p, blocks), (weights, (steps, offsets))) in
             (part.start / 2..).zip(blocks.chunks(2)).zip(out)
         {
-            ahead::pair(groups, pairs, p);
             let parameters = Parameters::of(&pairs[p]);
             for (steps, s) in steps.iter_mut().zip(parameters.sub_scales) {
                 steps[band].write(_mm256_slli_epi16::<2>(s));
@@ -138,18 +140,20 @@ impl<const B: usize> Expanded<B> {
         sums: &mut [&mut [Sums<i32>]; B],
         mut x: Ints<'_>,
         blocks: &Range<usize>,
+        next: &mut Next,
     ) {
         let mut done = 0;
         macro_rules! tiles {
-            ($($size:literal)+) => {
+            ($($size:tt)+) => {
                 $(while x.tokens() >= $size {
                     // SAFETY: by this function's contract.
                     unsafe { self.tile::<$size>(sums, done, x, blocks) };
                     (x, done) = (x.split($size).1, done + $size);
+                    next.step();
                 })+
             };
         }
-        tiles!(4 2 1);
+        tiles!(MOST 2 1);
     }
 
     /// The same for the sums of T tokens from `token` on.
@@ -331,6 +335,9 @@ pub(super) fn q4<const B: usize>(
     if count == 0 {
         sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
     }
+    let steps = count.div_ceil(TOGETHER) * x.tokens().div_ceil(MOST);
+    let (groups, pairs) = bands[0];
+    let mut next = Next::new(B, groups, pairs, steps);
     for first in (0..count).step_by(TOGETHER) {
         let part = first..count.min(first + TOGETHER);
         for (b, band) in bands.iter().enumerate() {
@@ -338,6 +345,6 @@ pub(super) fn q4<const B: usize>(
         }
         // SAFETY: so many blocks of each band have been laid out, parameters with them; `blocks` are no more than
         // tokens have, with their sums (`super::super::in_contract`).
-        unsafe { expanded.add_to(&mut sums, x, &part) }
+        unsafe { expanded.add_to(&mut sums, x, &part, &mut next) }
     }
 }

@@ -11,10 +11,12 @@
 //! q8_wide, per group and token: w widened to i16; maddwd → i32, two per row
 //! ```
 //!
-//! Up to 8 tokens share each load of weights; their sums stay in registers. More share nibbles that are laid out
-//! for them, of two bands that share each load of activations: [`expand`].
+//! Up to 8 tokens share each load of weights; their sums stay in registers. More share weights that are laid out for
+//! them: bytes as numbers of 16 bits, [`widened`]; nibbles as bytes, of two bands that share each load of activations,
+//! [`expand`].
 
 mod expand;
+mod widened;
 
 use core::arch::x86_64::*;
 
@@ -43,6 +45,8 @@ static KERNEL: Kernel = Kernel {
     q8_wide,
     elementwise: super::elementwise_for!("avx2"),
 };
+
+pub(in crate::kernel) use widened::widen;
 
 /// The kernel, on machines that have AVX2.
 pub(super) fn kernel() -> Option<&'static Kernel> {
@@ -91,6 +95,10 @@ fn f32_tile<const T: usize>(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>;
 
 #[target_feature(enable = "avx2")]
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    let many = x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens();
+    if many && widened::there(&x) {
+        return widened::q8(groups, x, &mut sums[..x.tokens()]);
+    }
     super::tiles!(x, sums, [4] [3] [2] [1] q8_tile(groups));
 }
 
@@ -247,8 +255,14 @@ fn q8_wide_tile<const T: usize>(groups: &[Group], x: &[i16], sums: &mut [Sums<i3
         }
     }
     for (sums, [first, second]) in sums.iter_mut().zip(totals) {
-        // Rows 0 1 4 5 | 2 3 6 7.
-        let pairs = _mm256_hadd_epi32(first, second);
-        store(sums, _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs));
+        store(sums, rows(first, second));
     }
+}
+
+/// One sum per row of two: of rows 0 to 3, and 4 to 7.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rows(first: __m256i, second: __m256i) -> __m256i {
+    // Rows 0 1 4 5 | 2 3 6 7.
+    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(first, second))
 }

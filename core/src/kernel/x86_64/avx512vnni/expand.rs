@@ -9,7 +9,7 @@
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
-use super::super::ahead;
+use super::super::ahead::Next;
 use super::super::registers::store;
 use super::registers::{
     add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned,
@@ -23,6 +23,9 @@ pub(super) const WORTH_EXPANDING: usize = 16;
 
 /// Blocks that are laid out at a time: on the stack, within the first cache.
 const TOGETHER: usize = 24;
+
+/// Tokens that share each load of weights.
+const MOST: usize = 16;
 
 /// Registers of a block's weights.
 const PER_BLOCK: usize = BLOCK / 8;
@@ -51,19 +54,26 @@ impl Expanded {
     /// is not 0.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    fn add_to<const SHIFT: u32>(&self, sums: &mut [Sums<i32>], x: Ints<'_>, first: usize) {
+    fn add_to<const SHIFT: u32>(
+        &self,
+        sums: &mut [Sums<i32>],
+        x: Ints<'_>,
+        first: usize,
+        next: &mut Next,
+    ) {
         let (mut x, mut done) = (x, 0);
         macro_rules! tiles {
-            ($([$size:literal, $more:literal])+) => {
+            ($([$size:tt, $more:literal])+) => {
                 $(while let Some(sums) =
                     sums.get_mut(done..).and_then(<[_]>::first_chunk_mut::<$size>)
                 {
                     self.tile::<$size, $more, SHIFT>(sums, x, first);
                     (x, done) = (x.split($size).1, done + $size);
+                    next.step();
                 })+
             };
         }
-        tiles!([16, 1] [8, 2] [4, 4] [2, 4] [1, 8]);
+        tiles!([MOST, 1] [8, 2] [4, 4] [2, 4] [1, 8]);
     }
 
     /// T tokens, with U sums in flight each.
@@ -128,14 +138,14 @@ pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return sums.fill(Sums::default());
     }
     let parts = groups.chunks(TOGETHER * BLOCK / 4);
+    let mut next = Next::new(1, groups, &[], parts.len() * x.tokens().div_ceil(MOST));
     for (first, groups) in (0..).step_by(TOGETHER).zip(parts) {
         let (twos, last) = twos(groups);
         for (out, two) in expanded.weights.iter_mut().zip(twos.iter().chain(&last)) {
-            ahead::group(&two[0], 0);
             out.write(unsigned(two));
         }
         expanded.count = groups.len().div_ceil(2);
-        expanded.add_to::<0>(sums, x, first);
+        expanded.add_to::<0>(sums, x, first, &mut next);
     }
 }
 
@@ -149,10 +159,10 @@ pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums
         return sums.fill(Sums::default());
     }
     let parts = blocks.chunks(TOGETHER).zip(pairs.chunks(TOGETHER / 2));
+    let mut next = Next::new(1, groups, pairs, parts.len() * x.tokens().div_ceil(MOST));
     for (first, (blocks, part)) in (0..).step_by(TOGETHER).zip(parts) {
         let twos = expanded.weights.chunks_mut(2 * PER_BLOCK).zip(blocks.chunks(2));
-        for ((p, pair), (out, blocks)) in (first / 2..).zip(part).zip(twos) {
-            ahead::pair(groups, pairs, p);
+        for (pair, (out, blocks)) in part.iter().zip(twos) {
             for ((out, block), s) in out.chunks_mut(PER_BLOCK).zip(blocks).zip(sub_scales(pair)) {
                 for (out, group) in out.iter_mut().zip(block) {
                     out.write(nibbles(group, s));
@@ -163,7 +173,7 @@ pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums
             *out = offsets(pairs);
         }
         expanded.count = blocks.len().min(2 * part.len()) * PER_BLOCK;
-        expanded.add_to::<2>(sums, x, first);
+        expanded.add_to::<2>(sums, x, first, &mut next);
     }
 }
 
