@@ -389,3 +389,34 @@ impl Lock {
 
     fn give_back(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::Strips;
+
+    #[test]
+    fn threads_claim_each_strip_once_however_many_they_ask_for() {
+        const STRIDE: usize = 1000;
+        for part in [1, 4, 1000] {
+            let mut values = [0.0; 3 * STRIDE];
+            let strips = Strips::new(&mut values, STRIDE, 999, 2, 3..600);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        while let Some(mut claim) = strips.claim(|left| left / part) {
+                            for row in 0..3 {
+                                claim.whole_row(row).iter_mut().for_each(|value| *value += 1.0);
+                            }
+                        }
+                    });
+                }
+            });
+            for row in values.chunks(STRIDE) {
+                assert!(row[..6].iter().chain(&row[999..]).all(|value| *value == 0.0));
+                assert!(row[6..999].iter().all(|value| *value == 1.0), "by 1/{part}");
+            }
+        }
+    }
+}

@@ -119,6 +119,29 @@ macro_rules! q4_two_pairs {
     };
 }
 
+/// The next two pairs' bytes to their places on the stack: those of 4·s by what lies at `$at`, those of s·z as far from
+/// `$late` as these from sp. At r3 lie what becomes r2, then 1 and 8.
+macro_rules! q4_place_two_pairs {
+    ($at:literal, $late:literal) => {
+        concat!(
+            "ldm r3!, {{r2, r4, r6}}\n",
+            "vldrw.u32 q5, [sp, #",
+            $at,
+            "]\n",
+            q4_two_pairs!(),
+            "vstrb.8 q3, [sp, q5]\n",
+            "vstrb.8 q4, [",
+            $late,
+            ", q5]\n",
+            "vadd.i8 q5, q5, r4\n",
+            "vstrb.8 q1, [sp, q5]\n",
+            "vstrb.8 q2, [",
+            $late,
+            ", q5]\n",
+        )
+    };
+}
+
 /// q0, q7 and the stack's registers, from r0, the blocks.
 macro_rules! q4_addresses {
     () => {
