@@ -22,65 +22,47 @@ pub(super) const WORTH_EXPANDING: usize = 16;
 const TOGETHER: usize = 24;
 
 /// Tokens that share each load of weights.
-const MOST: usize = 4;
+const MOST: usize = 3;
 
 /// Registers of a block's weights.
 const PER_BLOCK: usize = BLOCK / 4;
 
-/// Four columns of two bands, `$at` bytes from the block's first weights, by the activations of four tokens, `$k` bytes
+/// Four columns of two bands, `$at` bytes from the block's first weights, by the activations of three tokens, `$k` bytes
 /// from the block's first ones: a block's `first`, or `more` of them to be added.
 macro_rules! columns {
     ($at:literal, $k:literal, $add:ident) => {
         concat!(
             "vmovdqa {v}, ymmword ptr [{weights} + ", $at, "]\n",
             "vmovdqa {w}, ymmword ptr [{weights} + ", $at, " + 32]\n",
-            columns!(@token $add, "{x0}", $k, "a0", "b0"),
-            columns!(@token $add, "{x0} + {cols}", $k, "a1", "b1"),
-            columns!(@token $add, "{x0} + 2 * {cols}", $k, "a2", "b2"),
-            columns!(@token $add, "{x3}", $k, "a3", "b3"),
+            columns!(@token $add, "{x}", $k, "a0", "b0"),
+            columns!(@token $add, "{x} + {cols}", $k, "a1", "b1"),
+            columns!(@token $add, "{x} + 2 * {cols}", $k, "a2", "b2"),
         )
     };
     (@token first, $x:literal, $k:literal, $a:literal, $b:literal) => {
         concat!(
-            "vpbroadcastd {x}, dword ptr [", $x, " + ", $k, "]\n",
-            "vpmaddubsw {", $a, "}, {v}, {x}\n",
-            "vpmaddubsw {", $b, "}, {w}, {x}\n",
+            "vpbroadcastd {p}, dword ptr [", $x, " + ", $k, "]\n",
+            "vpmaddubsw {", $a, "}, {v}, {p}\n",
+            "vpmaddubsw {", $b, "}, {w}, {p}\n",
         )
     };
     (@token more, $x:literal, $k:literal, $a:literal, $b:literal) => {
         concat!(
-            "vpbroadcastd {x}, dword ptr [", $x, " + ", $k, "]\n",
-            "vpmaddubsw {y}, {v}, {x}\n",
-            "vpmaddubsw {x}, {w}, {x}\n",
-            "vpaddw {", $a, "}, {", $a, "}, {y}\n",
-            "vpaddw {", $b, "}, {", $b, "}, {x}\n",
+            "vpbroadcastd {p}, dword ptr [", $x, " + ", $k, "]\n",
+            "vpmaddubsw {q}, {v}, {p}\n",
+            "vpmaddubsw {p}, {w}, {p}\n",
+            "vpaddw {", $a, "}, {", $a, "}, {q}\n",
+            "vpaddw {", $b, "}, {", $b, "}, {p}\n",
         )
     };
 }
 
-/// A block's sum times steps, added to the total that lies `$at` bytes from the first.
+/// A block's sum times the steps of the band `$at` bytes from the first one's, added to the total.
 macro_rules! total {
-    ($at:literal, $sum:literal, $steps:literal) => {
+    ($at:literal, $sum:literal, $total:literal) => {
         concat!(
-            "vpmaddwd {",
-            $sum,
-            "}, {",
-            $sum,
-            "}, {",
-            $steps,
-            "}\n",
-            "vpaddd {",
-            $sum,
-            "}, {",
-            $sum,
-            "}, ymmword ptr [{totals} + ",
-            $at,
-            "]\n",
-            "vmovdqa ymmword ptr [{totals} + ",
-            $at,
-            "], {",
-            $sum,
-            "}\n",
+            "vpmaddwd {", $sum, "}, {", $sum, "}, ymmword ptr [{steps} + ", $at, "]\n",
+            "vpaddd {", $total, "}, {", $total, "}, {", $sum, "}\n",
         )
     };
 }
@@ -175,9 +157,10 @@ impl<const B: usize> Expanded<B> {
         // SAFETY: by this function's contract.
         unsafe {
             let x_first = x.values.as_ptr().add(first * BLOCK);
-            if B == 2 && T == 4 {
-                let totals = totals.as_flattened_mut().as_mut_ptr();
-                self.products_of_eight(x_first, x.cols, count, totals);
+            if let ([a, b], 3) = (totals.as_mut_slice(), T) {
+                if let (Some(a), Some(b)) = (a.first_chunk_mut(), b.first_chunk_mut()) {
+                    self.products_of_six(x_first, x.cols, count, a, b);
+                }
             } else {
                 self.products(x_first, x.cols, count, &mut totals);
             }
@@ -251,22 +234,23 @@ impl<const B: usize> Expanded<B> {
         }
     }
 
-    /// The same for two bands and four tokens. A block's eight sums stay in registers, which a compiler that regroups
-    /// them does not see to.
+    /// The same for two bands, whose totals are `a` and `b`, and three tokens. Six sums of a block and their totals stay
+    /// in registers, which a compiler that regroups them does not see to.
     ///
     /// # Safety
-    /// As there; there are two bands, some blocks, and from `totals` on eight of them.
+    /// As there; there are two bands, and some blocks.
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn products_of_eight(
+    unsafe fn products_of_six(
         &self,
         x: *const i8,
         cols: usize,
         count: usize,
-        totals: *mut __m256i,
+        [a0, a1, a2]: &mut [__m256i; 3],
+        [b0, b1, b2]: &mut [__m256i; 3],
     ) {
         debug_assert!(B == 2 && count > 0);
-        // SAFETY: reads and writes what this function's contract says is there.
+        // SAFETY: reads what this function's contract says is there.
         unsafe {
             asm!(
                 "2:",
@@ -278,42 +262,39 @@ impl<const B: usize> Expanded<B> {
                 columns!("320", "20", more),
                 columns!("384", "24", more),
                 columns!("448", "28", more),
-                "vmovdqa {v}, ymmword ptr [{steps}]",
-                "vmovdqa {w}, ymmword ptr [{steps} + 32]",
-                total!("0", "a0", "v"),
-                total!("32", "a1", "v"),
-                total!("64", "a2", "v"),
-                total!("96", "a3", "v"),
-                total!("128", "b0", "w"),
-                total!("160", "b1", "w"),
-                total!("192", "b2", "w"),
-                total!("224", "b3", "w"),
+                total!("0", "a0", "total_a0"),
+                total!("0", "a1", "total_a1"),
+                total!("0", "a2", "total_a2"),
+                total!("32", "b0", "total_b0"),
+                total!("32", "b1", "total_b1"),
+                total!("32", "b2", "total_b2"),
                 "add {weights}, 512",
                 "add {steps}, 64",
-                "add {x0}, 32",
-                "add {x3}, 32",
+                "add {x}, 32",
                 "dec {count}",
                 "jnz 2b",
                 weights = inout(reg) self.weights.as_ptr() => _,
                 steps = inout(reg) self.steps.as_ptr() => _,
-                x0 = inout(reg) x => _,
-                x3 = inout(reg) x.add(3 * cols) => _,
+                x = inout(reg) x => _,
                 cols = in(reg) cols,
                 count = inout(reg) count => _,
-                totals = in(reg) totals,
                 v = out(ymm_reg) _,
                 w = out(ymm_reg) _,
-                x = out(ymm_reg) _,
-                y = out(ymm_reg) _,
+                p = out(ymm_reg) _,
+                q = out(ymm_reg) _,
                 a0 = out(ymm_reg) _,
                 a1 = out(ymm_reg) _,
                 a2 = out(ymm_reg) _,
-                a3 = out(ymm_reg) _,
                 b0 = out(ymm_reg) _,
                 b1 = out(ymm_reg) _,
                 b2 = out(ymm_reg) _,
-                b3 = out(ymm_reg) _,
-                options(nostack),
+                total_a0 = inout(ymm_reg) *a0,
+                total_a1 = inout(ymm_reg) *a1,
+                total_a2 = inout(ymm_reg) *a2,
+                total_b0 = inout(ymm_reg) *b0,
+                total_b1 = inout(ymm_reg) *b1,
+                total_b2 = inout(ymm_reg) *b2,
+                options(nostack, readonly),
             );
         }
     }
