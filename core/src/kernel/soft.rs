@@ -154,7 +154,8 @@ mod tests {
         let mut random = Random(2);
         for _ in 0..1_000_000 {
             let sums = [(); 8].map(|()| random.word().cast_signed() >> (7 + random.word() % 24));
-            let rows = [(); 8].map(|()| f32::from_bits(0x3A00_0000 + (random.word() >> 7 << 16)));
+            let rows = [(); 8]
+                .map(|()| f32::from_bits(0x3A00_0000_u32.wrapping_add(random.word() >> 7 << 16)));
             same(&sums, &rows, f32::from_bits(0x3900_0000 + (random.word() >> 6)));
         }
     }
