@@ -20,7 +20,7 @@ use acorn_core::Workers;
 const SPINS: u32 = 5_000;
 
 /// A job on loan: [`Threads::run`] does not return before all threads are done with it.
-type Job = &'static (dyn Fn() + Sync);
+type Job = &'static (dyn Fn(usize) + Sync);
 
 /// A fixed number of threads, the caller's included.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Threads {
     pub fn new(count: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             gate: AtomicU64::new(0),
-            job: UnsafeCell::new(&|| ()),
+            job: UnsafeCell::new(&|_| ()),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             most: AtomicUsize::new(count),
@@ -111,7 +111,7 @@ impl Shared {
                 seen = gate / EPOCH;
                 // SAFETY: this thread is inside.
                 let job = unsafe { *self.job.get() };
-                if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| job(index))).is_err() {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
                 self.gate.fetch_sub(1, Ordering::Release);
@@ -214,23 +214,23 @@ impl Drop for Close<'_> {
 }
 
 impl Workers for Threads {
-    fn run(&self, job: &(dyn Fn() + Sync)) {
+    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
         if self.handles.is_empty() || !self.shared.takes_part(1) {
-            return job();
+            return job(0);
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = &*self.shared;
         {
             // SAFETY: only the lifetime changes; `Close` keeps this call from ending, by return or panic,
             // while a thread is inside.
-            let job: Job = unsafe { mem::transmute::<&(dyn Fn() + Sync), Job>(job) };
+            let job: Job = unsafe { mem::transmute::<&(dyn Fn(usize) + Sync), Job>(job) };
             shared.panicked.store(false, Ordering::Relaxed);
             // SAFETY: the gate is closed, no thread is inside, and this call has the turn.
             unsafe { *shared.job.get() = job };
         }
         let close = Close(shared);
         shared.open();
-        job();
+        job(0);
         drop(close);
         if shared.panicked.load(Ordering::Relaxed) {
             resume_unwind(Box::new("a thread's share of a job panicked"));
@@ -261,7 +261,7 @@ mod tests {
             let threads = Threads::new(count).expect("threads");
             for round in 0..2_000 {
                 let (calls, pieces) = (AtomicUsize::new(0), AtomicUsize::new(0));
-                threads.run(&|| {
+                threads.run(&|_| {
                     calls.fetch_add(1, Ordering::Relaxed);
                     while pieces.fetch_add(1, Ordering::Relaxed) < 100 {}
                 });
@@ -275,16 +275,19 @@ mod tests {
     }
 
     #[test]
-    fn all_threads_come_to_a_long_job() {
+    fn all_threads_come_to_a_long_job_with_a_number_each() {
         let threads = Threads::new(3).expect("threads");
         for _ in 0..20 {
             let inside = AtomicUsize::new(0);
-            threads.run(&|| {
+            let numbers = AtomicUsize::new(0);
+            threads.run(&|number| {
                 inside.fetch_add(1, Ordering::Relaxed);
+                numbers.fetch_or(1 << number, Ordering::Relaxed);
                 while inside.load(Ordering::Relaxed) < 3 {
                     thread::yield_now();
                 }
             });
+            assert_eq!(numbers.into_inner(), 0b111);
             thread::sleep(std::time::Duration::from_millis(2));
         }
     }
@@ -297,9 +300,9 @@ mod tests {
                 threads.limit(limit);
                 // One that was looking for a job when the limit was set may still come to one.
                 thread::sleep(std::time::Duration::from_millis(1));
-                threads.run(&|| ());
+                threads.run(&|_| ());
                 let inside = AtomicUsize::new(0);
-                threads.run(&|| {
+                threads.run(&|_| {
                     inside.fetch_add(1, Ordering::Relaxed);
                     // All that may come do come.
                     while inside.load(Ordering::Relaxed) < limit {
@@ -315,11 +318,11 @@ mod tests {
     fn a_panic_comes_back_after_all_are_done() {
         let threads = Threads::new(3).expect("threads");
         for _ in 0..20 {
-            let result = catch_unwind(AssertUnwindSafe(|| threads.run(&|| panic!("on purpose"))));
+            let result = catch_unwind(AssertUnwindSafe(|| threads.run(&|_| panic!("on purpose"))));
             assert!(result.is_err());
         }
         let calls = AtomicUsize::new(0);
-        threads.run(&|| _ = calls.fetch_add(1, Ordering::Relaxed));
+        threads.run(&|_| _ = calls.fetch_add(1, Ordering::Relaxed));
         assert!(calls.into_inner() >= 1);
     }
 }

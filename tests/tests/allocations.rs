@@ -48,7 +48,7 @@ fn tokens_are_fed_and_decoded_without_allocating() {
         let threads = Threads::new(count).expect("threads");
         // A thread allocates while it starts: all have, once they have met.
         let met = AtomicUsize::new(0);
-        threads.run(&|| {
+        threads.run(&|_| {
             met.fetch_add(1, Ordering::Relaxed);
             while met.load(Ordering::Relaxed) < count {
                 thread::yield_now();

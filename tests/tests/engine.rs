@@ -86,10 +86,13 @@ fn threads_change_no_bit() {
         let expected = decoded(&file, KvKind::Int8);
         let model = Model::parse(&file).expect("a valid model");
         // More threads than planned for, too: the others do the work.
-        for (threads, planned) in [(2, 2), (3, 3), (4, 4), (4, 2)] {
+        // In small parts, and in parts of which each thread has its own half.
+        for (threads, planned, batch) in
+            [(2, 2, 16), (3, 3, 16), (4, 4, 16), (4, 2, 16), (2, 2, 71), (3, 3, 71), (2, 2, 64)]
+        {
             let limits = Limits {
                 context: 160,
-                batch: 16,
+                batch,
                 kv: Some(KvKind::Int8),
                 workers: planned,
                 logits: KeepLogits::All,
@@ -102,11 +105,11 @@ fn threads_change_no_bit() {
                 let engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
                 let mut engine = engine.with_workers(&pool);
                 let mut found = Vec::new();
-                for part in tokens().chunks(16) {
+                for part in tokens().chunks(batch as usize) {
                     engine.prefill(part).expect("tokens that fit");
                     found.extend(engine.batch_logits().map(bits));
                 }
-                assert_eq!(found, expected, "{} {threads} threads", quant.name());
+                assert_eq!(found, expected, "{} {threads} threads by {batch}", quant.name());
             }
             assert!(memory.guards_are_intact());
         }

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::attention::{MOST_QUERIES, Output, QUERY_LIMIT, Queries, Room, Scratch, attend};
 use super::pass::Context;
-use super::workers::{share, share_items};
+use super::workers::{halves, share, share_items, share_tokens};
 use super::{cache, rope};
 use crate::format::recipe::Positions;
 use crate::format::tensor_table::Role;
@@ -38,7 +38,7 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span) {
         let rows = Parts::new(queries, query).zip(Parts::new(keys, kv)).take(span.tokens);
         let rotations = &*buffers.rotary;
         let numbers = span.tokens * (query + kv);
-        share_items(cx.workers, numbers, rows.enumerate(), |(token, (query, key))| {
+        share_tokens(cx.workers, numbers, rows.enumerate(), |(token, (query, key))| {
             if rotary {
                 let rotations = part(rotations, token, shape.rotary_dims);
                 rope::rotate(query, shape.head_dim, rotations);
@@ -95,7 +95,9 @@ pub(super) fn attend_strips(
     // Floats of several tokens do not lie together.
     let int8 = matches!(cache, KvBuffers::Int8 { .. });
     let together = if int8 { MOST_QUERIES.checked_div(heads).unwrap_or(1) } else { 1 };
-    let outputs = Strips::new(mixed, stride, shape.query_dim, len * heads, strips);
+    let halves = halves(mixed, stride, span.tokens, shape.workers, |tokens, rows| {
+        (tokens, Strips::new(rows, stride, shape.query_dim, len * heads, strips.clone()))
+    });
     let softmax_scale = core::f32::consts::LOG2_E / crate::kernel::sqrt(shape.head_dim as f32);
     let group = shape.heads.checked_div(shape.kv_heads).unwrap_or(1);
     let scratches = Items::new(
@@ -103,7 +105,7 @@ pub(super) fn attend_strips(
             .zip(Parts::new(scratches.weights, CHUNK / BAND_ROWS))
             .zip(Parts::new(scratches.sums, CHUNK / BAND_ROWS)),
     );
-    share(cx.workers, || {
+    share(cx.workers, |end| {
         let mut room;
         let mut scratch = if cfg!(acorn_mcu) {
             // As many cores as were planned have one.
@@ -113,19 +115,24 @@ pub(super) fn attend_strips(
             room = Room::new();
             room.scratch()
         };
-        while let Some(mut claim) = outputs.claim(|_| 1) {
-            for strip in claim.strips() {
-                let first = (strip * heads).checked_div(group).unwrap_or(0);
-                let head = cache::head(cache, shape, layer, first);
-                for token in (0..span.tokens).step_by(together.max(1)) {
-                    let tokens = together.min(span.tokens - token);
-                    let queries = Queries {
-                        positions: span.position + token + 1,
-                        softmax_scale,
-                        ..queries_of(shape, output, queries, (strip, heads), (token, tokens))
-                    };
-                    let to = Output { claim: &mut claim, strip, row: token, tokens };
-                    attend(cx.kernel, &queries, head, to, &mut scratch);
+        for (half, outputs) in end.first(&halves) {
+            while !half.is_empty()
+                && let Some(mut claim) = outputs.claim(|_| 1)
+            {
+                for strip in claim.strips() {
+                    let first = (strip * heads).checked_div(group).unwrap_or(0);
+                    let head = cache::head(cache, shape, layer, first);
+                    for token in half.clone().step_by(together.max(1)) {
+                        let tokens = together.min(half.end - token);
+                        let queries = Queries {
+                            positions: span.position + token + 1,
+                            softmax_scale,
+                            ..queries_of(shape, output, queries, (strip, heads), (token, tokens))
+                        };
+                        let row = token - half.start;
+                        let to = Output { claim: &mut claim, strip, row, tokens };
+                        attend(cx.kernel, &queries, head, to, &mut scratch);
+                    }
                 }
             }
         }

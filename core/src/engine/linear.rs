@@ -4,7 +4,7 @@
 
 use core::ops::Range;
 
-use super::workers::{Workers, share};
+use super::workers::{Workers, halves, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
 use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::{Matrix, Vector};
@@ -108,32 +108,45 @@ pub(super) struct Projection<'a> {
     pub(super) bias: Option<Vector<'a>>,
 }
 
-/// Computes the rows in `bands` of `projection` for all tokens of `input`.
+/// Computes the rows in `bands` of `projection` for all tokens of `input`, by so many `threads` or fewer.
 pub(super) fn linear(
     kernel: &Kernel,
     workers: &dyn Workers,
+    threads: usize,
     projection: &Projection<'_>,
     bands: Range<usize>,
     input: Input<'_>,
     output: Output<'_>,
 ) {
     let Output { values, stride, store } = output;
-    let matrix = projection.matrix;
-    let strips = Strips::new(values, stride, matrix.rows(), BAND_ROWS, bands);
-    let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
+    let rows = projection.matrix.rows();
     let tokens = input.tokens();
-    let worth = |products: usize| products.checked_div(per_band).unwrap_or(1).max(ABREAST);
+    let worth = |products: usize| {
+        let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
+        products.checked_div(per_band).unwrap_or(1).max(ABREAST)
+    };
+    if tokens > 1 && !ONE_BY_ONE {
+        let mut rest = input;
+        let halves = halves(values, stride, tokens, threads, |half, values| {
+            let (input, others) = rest.split(half.len());
+            rest = others;
+            (input, Strips::new(values, stride, rows, BAND_ROWS, bands.clone()))
+        });
+        let bands = worth(GRAIN);
+        return share(workers, |end| {
+            for (input, strips) in end.first(&halves).filter(|(input, _)| input.tokens() > 0) {
+                several(kernel, projection, input, store, || strips.claim(|_| bands));
+            }
+        });
+    }
+    let strips = Strips::new(values, stride, rows, BAND_ROWS, bands);
     let (least, most) = match tokens {
         1 if ONE_BY_ONE => (LONG, LONG),
-        _ if ONE_BY_ONE => (TOGETHER, TOGETHER),
         1 => (worth(GRAIN), worth(LONGEST)),
-        _ => (worth(GRAIN), worth(GRAIN)),
+        _ => (TOGETHER, TOGETHER),
     };
     let count = |left: usize| (left / PART).max(least).min(most);
-    share(workers, || {
-        if tokens > 1 && !ONE_BY_ONE {
-            return several(kernel, projection, &input, store, || strips.claim(count));
-        }
+    share(workers, |_| {
         while let Some(mut claim) = strips.claim(count) {
             let indices = claim.strips();
             if tokens == 1 {

@@ -17,7 +17,7 @@ use super::heads::{self, Span};
 use super::linear::{Input, Output, Projection, Store, linear};
 use super::norm::Normalizer;
 use super::window::Bands;
-use super::workers::{Workers, share_items};
+use super::workers::{Workers, share_tokens};
 use super::{feed_forward, rope};
 use crate::error::ReadError;
 use crate::format::recipe::{Norm, Positions};
@@ -147,7 +147,7 @@ impl Pass {
             Stage::Attention => self.attention(cx, buffers, budget),
             Stage::AttentionInput => {
                 let rows = buffers.input.rows(query.next_multiple_of(BLOCK)).take(tokens);
-                share_items(cx.workers, tokens * query, rows, |mut row| {
+                share_tokens(cx.workers, tokens * query, rows, |mut row| {
                     quantize(cx.kernel, &mut row);
                 });
                 self.next(Stage::AttentionOutput)
@@ -203,7 +203,7 @@ impl Pass {
         let rows = rows.take(self.tokens);
         let index = |token: u32| usize::try_from(token).unwrap_or(usize::MAX);
         match &mut cx.window {
-            None => share_items(cx.workers, self.tokens * hidden, rows, |(&token, row)| {
+            None => share_tokens(cx.workers, self.tokens * hidden, rows, |(&token, row)| {
                 embedding.row(index(token), row);
             }),
             Some(window) => {
@@ -256,9 +256,9 @@ impl Pass {
             epsilon: cx.shape.recipe.norm_epsilon,
         };
         let residual = &*buffers.residual;
-        let rows = (first..).zip(buffers.input.rows(hidden.next_multiple_of(BLOCK))).take(count);
-        share_items(cx.workers, count * hidden, rows, |(token, mut row)| {
-            norm.apply(cx.kernel, part(residual, token, hidden), row.floats);
+        let rows = buffers.input.rows(hidden.next_multiple_of(BLOCK)).take(count).enumerate();
+        share_tokens(cx.workers, count * hidden, rows, |(index, mut row)| {
+            norm.apply(cx.kernel, part(residual, first + index, hidden), row.floats);
             quantize(cx.kernel, &mut row);
         });
     }
@@ -333,13 +333,14 @@ impl Pass {
         let start = self.cursor;
         let allowed = start.saturating_add(pieces(budget, per_band)).min(bands);
         let (kernel, workers) = (cx.kernel, cx.workers);
+        let threads = if cfg!(acorn_mcu) { 1 } else { cx.shape.workers };
         let (mut work, mut end) = (Some((input, output)), start);
         let mut multiply = |matrix: &Matrix<'_>, held: usize| {
             // Once, whatever a source makes of it.
             if let Some((input, output)) = work.take() {
                 end = allowed.min(held);
                 let projection = Projection { matrix, bias };
-                linear(kernel, workers, &projection, start..end, input, output);
+                linear(kernel, workers, threads, &projection, start..end, input, output);
             }
         };
         let read = match &mut cx.window {
@@ -407,7 +408,7 @@ impl Pass {
             }
         };
         let rows = buffers.input.rows(ffn.next_multiple_of(BLOCK)).take(self.tokens).enumerate();
-        share_items(cx.workers, self.tokens * ffn, rows, |(token, mut row)| {
+        share_tokens(cx.workers, self.tokens * ffn, rows, |(token, mut row)| {
             let [gate, up] = [gate, Some(up)].map(|all| all.map(|all| part(all, token, ffn)));
             let up = up.unwrap_or_default();
             feed_forward::activate(cx.kernel, recipe.activation, gate, up, row.floats);

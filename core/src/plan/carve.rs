@@ -327,6 +327,28 @@ impl Claim<'_> {
     }
 }
 
+/// From which end a thread takes its share: each has its own, so that what it works on, token by token, it mostly finds in its
+/// own caches, where it left it in the job before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    First,
+    Last,
+}
+
+impl End {
+    /// That of a thread.
+    #[cfg(target_has_atomic = "ptr")]
+    pub(crate) fn of(thread: usize) -> Self {
+        if thread.is_multiple_of(2) { Self::First } else { Self::Last }
+    }
+
+    /// Some parts, those at this end first.
+    pub(crate) fn first<T, const N: usize>(self, parts: &[T; N]) -> impl Iterator<Item = &T> {
+        let turned = self == Self::Last;
+        (0..N).filter_map(move |part| parts.get(if turned { N - 1 - part } else { part }))
+    }
+}
+
 /// What an iterator gives, each item to whichever thread asks next.
 pub(crate) struct Items<I> {
     lock: Lock,
@@ -345,10 +367,29 @@ impl<I: Iterator> Items<I> {
 
     /// The next item, or `None` when all are taken. The iterator must not ask for items itself.
     pub(crate) fn next(&self) -> Option<I::Item> {
+        self.take(Iterator::next)
+    }
+
+    /// The next N items from that end, or as many as an eighth of what is left, but one at least; `None` in place of others.
+    pub(crate) fn some<const N: usize>(&self, end: End) -> [Option<I::Item>; N]
+    where
+        I: DoubleEndedIterator + ExactSizeIterator,
+    {
+        self.take(|items| {
+            let count = (items.len() / 8).max(1);
+            core::array::from_fn(|i| match end {
+                _ if i >= count => None,
+                End::First => items.next(),
+                End::Last => items.next_back(),
+            })
+        })
+    }
+
+    fn take<T>(&self, next: impl FnOnce(&mut I) -> T) -> T {
         self.lock.take();
         // SAFETY: the lock is held (or, without one, `Self` is not `Sync` and this is the one thread
         // that has it), and the borrow ends before it is given back.
-        let item = unsafe { &mut *self.items.get() }.next();
+        let item = next(unsafe { &mut *self.items.get() });
         self.lock.give_back();
         item
     }

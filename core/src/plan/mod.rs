@@ -19,7 +19,7 @@ mod window;
 
 use carve::Carver;
 pub use carve::{ALIGNMENT, Arena, Part};
-pub(crate) use carve::{Claim, Items, Strips};
+pub(crate) use carve::{Claim, End, Items, Strips};
 pub(crate) use parts::{Parts, part};
 pub(crate) use scratch::CHUNK;
 
@@ -406,23 +406,47 @@ impl Inputs<'_> {
     }
 }
 
-impl<'a> Iterator for InputRows<'a> {
-    type Item = InputRow<'a>;
-
-    fn next(&mut self) -> Option<InputRow<'a>> {
-        let floats = self.floats.next()?;
-        let scale = self.scales.next().and_then(|scale| scale.first_mut());
-        let sums = self.block_sums.next().zip(self.widened.next());
-        let ints = self.quants.next().zip(scale).zip(sums);
+impl<'a> InputRows<'a> {
+    fn row(
+        floats: &'a mut [f32],
+        quants: Option<&'a mut [i8]>,
+        scale: Option<&'a mut [f32]>,
+        sums: Option<(&'a mut [i16], &'a mut [Widened])>,
+    ) -> InputRow<'a> {
+        let ints = quants.zip(scale.and_then(<[_]>::first_mut)).zip(sums);
         let ints = ints.map(|((quants, scale), (block_sums, widened))| IntsRow {
             quants,
             scale,
             block_sums,
             widened,
         });
-        Some(InputRow { floats, ints })
+        InputRow { floats, ints }
     }
 }
+
+impl<'a> Iterator for InputRows<'a> {
+    type Item = InputRow<'a>;
+
+    fn next(&mut self) -> Option<InputRow<'a>> {
+        let floats = self.floats.next()?;
+        let sums = self.block_sums.next().zip(self.widened.next());
+        Some(Self::row(floats, self.quants.next(), self.scales.next(), sums))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.floats.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for InputRows<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let floats = self.floats.next_back()?;
+        let sums = self.block_sums.next_back().zip(self.widened.next_back());
+        Some(Self::row(floats, self.quants.next_back(), self.scales.next_back(), sums))
+    }
+}
+
+impl ExactSizeIterator for InputRows<'_> {}
 
 /// The queries for an int8 cache, in 16 bits.
 pub(crate) struct Queries<'a> {

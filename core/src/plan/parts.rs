@@ -27,4 +27,21 @@ impl<'a, T> Iterator for Parts<'a, T> {
         self.rest = rest;
         Some(part)
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.rest.len().checked_div(self.len).unwrap_or(0);
+        (len, Some(len))
+    }
 }
+
+impl<T> DoubleEndedIterator for Parts<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let last = self.len().checked_sub(1)?;
+        let (rest, part) =
+            core::mem::take(&mut self.rest).split_at_mut_checked(last.checked_mul(self.len)?)?;
+        self.rest = rest;
+        part.get_mut(..self.len)
+    }
+}
+
+impl<T> ExactSizeIterator for Parts<'_, T> {}

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use acorn_core::Workers;
 
 /// A job on loan: [`Pool::run`] does not return before all cores are done with it.
-type Job = &'static (dyn Fn() + Sync);
+type Job = &'static (dyn Fn(usize) + Sync);
 
 /// The cores inside, in the gate's lowest bits.
 const INSIDE: usize = OPEN - 1;
@@ -52,7 +52,7 @@ impl Pool {
         Self {
             busy: AtomicBool::new(false),
             gate: AtomicUsize::new(0),
-            job: UnsafeCell::new(&|| ()),
+            job: UnsafeCell::new(&|_| ()),
             wake,
         }
     }
@@ -79,7 +79,7 @@ impl Pool {
             *seen = gate / EPOCH;
             // SAFETY: this core is inside.
             let job = unsafe { *self.job.get() };
-            job();
+            job(1);
             self.gate.fetch_sub(1, Ordering::Release);
         }
         true // or else the gate has just changed: look again
@@ -87,20 +87,21 @@ impl Pool {
 }
 
 impl Workers for Pool {
-    fn run(&self, job: &(dyn Fn() + Sync)) {
+    /// The other cores are all number 1 to the job.
+    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
         if self.busy.swap(true, Ordering::Acquire) {
             // Another engine's work: this one does its own alone.
-            return job();
+            return job(0);
         }
         // SAFETY: only the lifetime changes; `Close` keeps this call from ending while a core is inside.
-        let lent = unsafe { core::mem::transmute::<&(dyn Fn() + Sync), Job>(job) };
+        let lent = unsafe { core::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(job) };
         // SAFETY: the gate is closed, nobody is inside, and this core is the busy one.
         unsafe { *self.job.get() = lent };
         let close = Close(self);
         // The gate is closed and nobody inside: its lower bits are 0.
         self.gate.fetch_add(EPOCH | OPEN, Ordering::Release);
         (self.wake)();
-        job();
+        job(0);
         drop(close);
     }
 }
@@ -142,7 +143,7 @@ mod tests {
             let running = AtomicUsize::new(0);
             for _ in 0..1000 {
                 let (calls, pieces) = (AtomicUsize::new(0), AtomicUsize::new(0));
-                pool.run(&|| {
+                pool.run(&|_| {
                     running.fetch_add(1, Ordering::Relaxed);
                     calls.fetch_add(1, Ordering::Relaxed);
                     while pieces.fetch_add(1, Ordering::Relaxed) < 100 {}
@@ -160,7 +161,7 @@ mod tests {
         let pool = pool(3);
         for _ in 0..20 {
             let inside = AtomicUsize::new(0);
-            pool.run(&|| {
+            pool.run(&|_| {
                 inside.fetch_add(1, Ordering::Relaxed);
                 while inside.load(Ordering::Relaxed) < 4 {
                     thread::yield_now();
@@ -175,7 +176,7 @@ mod tests {
         pool.gate.store(usize::MAX / EPOCH * EPOCH, Ordering::Relaxed);
         for _ in 0..100 {
             let calls = AtomicUsize::new(0);
-            pool.run(&|| {
+            pool.run(&|_| {
                 calls.fetch_add(1, Ordering::Relaxed);
             });
             assert!((1..=3).contains(&calls.into_inner()));
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn work_within_work_is_done() {
         let (pool, calls) = (pool(0), AtomicUsize::new(0));
-        pool.run(&|| pool.run(&|| _ = calls.fetch_add(1, Ordering::Relaxed)));
+        pool.run(&|_| pool.run(&|_| _ = calls.fetch_add(1, Ordering::Relaxed)));
         assert_eq!(calls.into_inner(), 1);
     }
 }

@@ -56,12 +56,12 @@ impl Cores {
 }
 
 impl Workers for Cores {
-    fn run(&self, job: &(dyn Fn() + Sync)) {
-        POOL.run(&|| {
+    fn run(&self, job: &(dyn Fn(usize) + Sync)) {
+        POOL.run(&|_| {
             if let Some(shares) = SHARES.get(this()) {
                 shares.fetch_add(1, Ordering::Relaxed);
             }
-            job();
+            job(this());
         });
     }
 }

@@ -28,14 +28,14 @@ fn main(port: &mut Uart) -> Result<(), Error> {
         "deep" => _ = deep(1),
         "panic" => panic!("on purpose"),
         "core" => loop {
-            cores.run(&|| {
+            cores.run(&|_| {
                 if cores::this() == cores::COUNT - 1 {
                     undefined();
                 }
             });
         },
         "all" => loop {
-            cores.run(&undefined);
+            cores.run(&|_| undefined());
         },
         _ => {}
     }

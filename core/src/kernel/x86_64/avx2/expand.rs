@@ -61,8 +61,20 @@ macro_rules! columns {
 macro_rules! total {
     ($at:literal, $sum:literal, $total:literal) => {
         concat!(
-            "vpmaddwd {", $sum, "}, {", $sum, "}, ymmword ptr [{steps} + ", $at, "]\n",
-            "vpaddd {", $total, "}, {", $total, "}, {", $sum, "}\n",
+            "vpmaddwd {",
+            $sum,
+            "}, {",
+            $sum,
+            "}, ymmword ptr [{steps} + ",
+            $at,
+            "]\n",
+            "vpaddd {",
+            $total,
+            "}, {",
+            $total,
+            "}, {",
+            $sum,
+            "}\n",
         )
     };
 }
@@ -127,7 +139,7 @@ impl<const B: usize> Expanded<B> {
         let mut done = 0;
         macro_rules! tiles {
             ($($size:tt)+) => {
-                $(while x.tokens() >= $size {
+                $(while x.tokens() >= $size && (x.tokens(), $size) != (MOST + 1, MOST) {
                     // SAFETY: by this function's contract.
                     unsafe { self.tile::<$size>(sums, done, x, blocks) };
                     (x, done) = (x.split($size).1, done + $size);
