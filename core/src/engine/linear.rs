@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use super::workers::{Workers, halves, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
-use crate::kernel::{Ints, Kernel, Sums, rescale};
+use crate::kernel::{Ints, Kernel, Sums, rescale, wants_widened};
 use crate::model::{Matrix, Vector};
 use crate::plan::{Claim, Inputs, Strips};
 
@@ -15,7 +15,7 @@ use crate::plan::{Claim, Inputs, Strips};
 const TILE: usize =
     if cfg!(any(target_arch = "aarch64", target_arch = "x86_64")) { 128 } else { 8 };
 
-/// Bands that go abreast where a kernel can.
+/// Bands whose products are put where they belong together: then whole lines of a cache are written.
 const ABREAST: usize = if cfg!(target_arch = "x86_64") { 2 } else { 1 };
 
 /// Whether tokens go through some bands one after another: the kernels of microcontrollers gain nothing from
@@ -115,12 +115,15 @@ pub(super) fn linear(
     threads: usize,
     projection: &Projection<'_>,
     bands: Range<usize>,
-    input: Input<'_>,
+    mut input: Input<'_>,
     output: Output<'_>,
 ) {
     let Output { values, stride, store } = output;
     let rows = projection.matrix.rows();
     let tokens = input.tokens();
+    if !wants_widened(kernel, projection.matrix.encoding(), tokens) {
+        input.ints.widened = &[];
+    }
     let worth = |products: usize| {
         let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
         products.checked_div(per_band).unwrap_or(1).max(ABREAST)
@@ -274,10 +277,9 @@ fn several<'c>(
         let mut bands = indices.zip(matrix.bands_in(claim.strips()).iter());
         while let Some((index, bytes)) = bands.next() {
             let band = matrix.band_of(bytes);
-            let next = match (kernel.q4_two, &band) {
-                (Some(two), Band::Q4(_)) if ABREAST > 1 => {
-                    bands.next().map(|(_, bytes)| (two, matrix.band_of(bytes)))
-                }
+            let next = match band {
+                Band::F32(_) => None,
+                _ if ABREAST > 1 => bands.next().map(|(_, bytes)| matrix.band_of(bytes)),
                 _ => None,
             };
             let mut rest = *input;
@@ -288,17 +290,6 @@ fn several<'c>(
                 let mut each = sums.iter_mut().filter_map(|sums| sums.get_mut(..x.tokens()));
                 let (Some(sums), more) = (each.next(), each.next()) else { return };
                 match (&band, &next, more) {
-                    (Band::Q4(band), Some((two, Band::Q4(next))), Some(more)) => {
-                        let bands = [(band.groups, band.pairs), (next.groups, next.pairs)];
-                        two(bands, x.ints, [&mut *sums, &mut *more]);
-                        let each = sums.iter().zip(more.iter()).zip(x.scales);
-                        let products = each.map(|((sums, more), scale)| {
-                            let sums = rescale(sums, &band.scales, *scale);
-                            [sums, rescale(more, &next.scales, *scale)]
-                        });
-                        let rows = claim.rows_of(index..index + 2, first);
-                        Places::new(projection, index, store).put(products, rows);
-                    }
                     (Band::F32(band), ..) => {
                         let mut sums = [Sums::default(); TILE];
                         (kernel.f32)(band.columns, x.floats, &mut sums);
@@ -306,20 +297,29 @@ fn several<'c>(
                         let rows = claim.rows_of(index..index + 1, first);
                         Places::new(projection, index, store).put(products, rows);
                     }
-                    (Band::Q8(_) | Band::Q4(_), ..) => {
-                        let scales = match &band {
-                            Band::Q8(band) => {
-                                (kernel.q8)(band.groups, x.ints, sums);
-                                &band.scales
+                    (band, Some(next), Some(more)) => {
+                        let scales = match (kernel.q4_two, band, next) {
+                            (Some(two), Band::Q4(band), Band::Q4(next)) => {
+                                let bands = [(band.groups, band.pairs), (next.groups, next.pairs)];
+                                two(bands, x.ints, [&mut *sums, &mut *more]);
+                                [band.scales, next.scales]
                             }
-                            Band::Q4(band) => {
-                                (kernel.q4)(band.groups, band.pairs, x.ints, sums);
-                                &band.scales
-                            }
-                            Band::F32(_) => return,
+                            _ => [
+                                integers(kernel, band, x.ints, sums),
+                                integers(kernel, next, x.ints, more),
+                            ],
                         };
+                        let each = sums.iter().zip(more.iter()).zip(x.scales);
+                        let products = each.map(|((sums, more), scale)| {
+                            [rescale(sums, &scales[0], *scale), rescale(more, &scales[1], *scale)]
+                        });
+                        let rows = claim.rows_of(index..index + 2, first);
+                        Places::new(projection, index, store).put(products, rows);
+                    }
+                    (band, ..) => {
+                        let scales = integers(kernel, band, x.ints, sums);
                         let each = sums.iter().zip(x.scales);
-                        let products = each.map(|(sums, scale)| [rescale(sums, scales, *scale)]);
+                        let products = each.map(|(sums, scale)| [rescale(sums, &scales, *scale)]);
                         let rows = claim.rows_of(index..index + 1, first);
                         Places::new(projection, index, store).put(products, rows);
                     }
@@ -327,6 +327,26 @@ fn several<'c>(
                 first += x.tokens();
             }
         }
+    }
+}
+
+/// The sums of some tokens with a band of integers, whose rows' scales are returned.
+fn integers(
+    kernel: &Kernel,
+    band: &Band<'_>,
+    x: Ints<'_>,
+    sums: &mut [Sums<i32>],
+) -> [f32; BAND_ROWS] {
+    match band {
+        Band::Q8(band) => {
+            (kernel.q8)(band.groups, x, sums);
+            band.scales
+        }
+        Band::Q4(band) => {
+            (kernel.q4)(band.groups, band.pairs, x, sums);
+            band.scales
+        }
+        Band::F32(_) => [0.0; BAND_ROWS],
     }
 }
 

@@ -25,7 +25,7 @@ use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
 use crate::kernel::{self, Kernel};
 use crate::model::{Matrix, Model, Vector};
-use crate::plan::{Buffers, InputRow, IntsRow, KeepLogits, Parts, Shape, part};
+use crate::plan::{Buffers, InputRow, InputRows, Inputs, IntsRow, KeepLogits, Parts, Shape, part};
 
 /// What does not change during a pass, and the window.
 pub(super) struct Context<'c> {
@@ -146,7 +146,8 @@ impl Pass {
             }
             Stage::Attention => self.attention(cx, buffers, budget),
             Stage::AttentionInput => {
-                let rows = buffers.input.rows(query.next_multiple_of(BLOCK)).take(tokens);
+                let rows = self.input_rows(cx, &mut buffers.input, query, &[Role::AttentionOutput]);
+                let rows = rows.take(tokens);
                 share_tokens(cx.workers, tokens * query, rows, |mut row| {
                     quantize(cx.kernel, &mut row);
                 });
@@ -255,8 +256,13 @@ impl Pass {
             },
             epsilon: cx.shape.recipe.norm_epsilon,
         };
+        let then: &[Role] = match role {
+            Role::AttentionNorm => &[Role::Query, Role::Key, Role::Value],
+            Role::FeedForwardNorm => &[Role::Gate, Role::Up],
+            _ => &[Role::Head],
+        };
         let residual = &*buffers.residual;
-        let rows = buffers.input.rows(hidden.next_multiple_of(BLOCK)).take(count).enumerate();
+        let rows = self.input_rows(cx, &mut buffers.input, hidden, then).take(count).enumerate();
         share_tokens(cx.workers, count * hidden, rows, |(index, mut row)| {
             norm.apply(cx.kernel, part(residual, first + index, hidden), row.floats);
             quantize(cx.kernel, &mut row);
@@ -375,6 +381,24 @@ impl Pass {
         Some(model.matrix(role, layer))
     }
 
+    /// The rows that matrices of the roles `then` read, of `cols` columns before padding.
+    #[inline(always)] // Where all rows are widened the roles take no code.
+    fn input_rows<'b>(
+        &self,
+        cx: &Context<'_>,
+        input: &'b mut Inputs<'_>,
+        cols: usize,
+        then: &[Role],
+    ) -> InputRows<'b> {
+        let matrix = |role: &Role| match role {
+            Role::Head => cx.model.head(),
+            _ => cx.model.matrix(*role, self.layer),
+        };
+        let wanted = |role| kernel::wants_widened(cx.kernel, matrix(role).encoding(), self.tokens);
+        let rows = input.rows(cols.next_multiple_of(BLOCK));
+        if !cfg!(target_arch = "x86_64") || then.iter().any(wanted) { rows } else { rows.narrow() }
+    }
+
     /// Where in the model and in the context the pass is.
     fn span(&self) -> Span {
         Span { layer: self.layer, position: self.position, tokens: self.tokens }
@@ -407,7 +431,8 @@ impl Pass {
                 (Some(gate), up)
             }
         };
-        let rows = buffers.input.rows(ffn.next_multiple_of(BLOCK)).take(self.tokens).enumerate();
+        let rows = self.input_rows(cx, &mut buffers.input, ffn, &[Role::Down]);
+        let rows = rows.take(self.tokens).enumerate();
         share_tokens(cx.workers, self.tokens * ffn, rows, |(token, mut row)| {
             let [gate, up] = [gate, Some(up)].map(|all| all.map(|all| part(all, token, ffn)));
             let up = up.unwrap_or_default();

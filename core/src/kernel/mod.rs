@@ -32,6 +32,7 @@ mod word64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+use crate::format::encoding::Encoding;
 pub use crate::format::encoding::{Bands, Group};
 use crate::format::{BAND_ROWS, BLOCK};
 use elementwise::Elementwise;
@@ -143,6 +144,8 @@ pub struct Kernel {
     pub q4: DotQ4,
     /// For two q4 bands at once, where many tokens are faster so.
     pub q4_two: Option<DotQ4Two>,
+    /// Whether on x86-64, where [`Ints::widened`] serves nothing else, many tokens by q8 bands are faster with it.
+    pub widens_q8: bool,
     /// For q8 bands and one token.
     pub gemv_q8: Gemv,
     /// For q4 bands and one token.
@@ -175,6 +178,15 @@ pub fn widen(values: &[i8], block_sums: &[i16], out: &mut [Widened]) {
     #[cfg(all(acorn_mcu, not(any(acorn_dsp, acorn_mve))))]
     word::widen(values, block_sums, out);
     let _ = (values, block_sums, out);
+}
+
+/// Whether the kernel reads [`Ints::widened`] when it multiplies so many tokens with such a matrix.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "always, elsewhere"))]
+pub fn wants_widened(kernel: &Kernel, encoding: Encoding, tokens: usize) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return kernel.widens_q8 && encoding == Encoding::Q8 && tokens >= x86_64::WORTH_EXPANDING;
+    #[cfg(not(target_arch = "x86_64"))]
+    true
 }
 
 /// √x, correctly rounded, by an instruction where [`crate::math::sqrt`] has none.

@@ -407,18 +407,24 @@ impl Inputs<'_> {
 }
 
 impl<'a> InputRows<'a> {
+    /// The same without room to widen them.
+    pub(crate) fn narrow(self) -> Self {
+        Self { widened: Parts::new(&mut [], 1), ..self }
+    }
+
     fn row(
         floats: &'a mut [f32],
         quants: Option<&'a mut [i8]>,
         scale: Option<&'a mut [f32]>,
-        sums: Option<(&'a mut [i16], &'a mut [Widened])>,
+        block_sums: Option<&'a mut [i16]>,
+        widened: Option<&'a mut [Widened]>,
     ) -> InputRow<'a> {
-        let ints = quants.zip(scale.and_then(<[_]>::first_mut)).zip(sums);
-        let ints = ints.map(|((quants, scale), (block_sums, widened))| IntsRow {
+        let ints = quants.zip(scale.and_then(<[_]>::first_mut)).zip(block_sums);
+        let ints = ints.map(|((quants, scale), block_sums)| IntsRow {
             quants,
             scale,
             block_sums,
-            widened,
+            widened: widened.unwrap_or_default(),
         });
         InputRow { floats, ints }
     }
@@ -429,8 +435,8 @@ impl<'a> Iterator for InputRows<'a> {
 
     fn next(&mut self) -> Option<InputRow<'a>> {
         let floats = self.floats.next()?;
-        let sums = self.block_sums.next().zip(self.widened.next());
-        Some(Self::row(floats, self.quants.next(), self.scales.next(), sums))
+        let (quants, scale) = (self.quants.next(), self.scales.next());
+        Some(Self::row(floats, quants, scale, self.block_sums.next(), self.widened.next()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -441,8 +447,9 @@ impl<'a> Iterator for InputRows<'a> {
 impl DoubleEndedIterator for InputRows<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         let floats = self.floats.next_back()?;
-        let sums = self.block_sums.next_back().zip(self.widened.next_back());
-        Some(Self::row(floats, self.quants.next_back(), self.scales.next_back(), sums))
+        let (quants, scale) = (self.quants.next_back(), self.scales.next_back());
+        let (sums, widened) = (self.block_sums.next_back(), self.widened.next_back());
+        Some(Self::row(floats, quants, scale, sums, widened))
     }
 }
 

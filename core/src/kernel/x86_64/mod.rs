@@ -15,6 +15,9 @@ use super::tiles::{blocks, tiles, wide_tiles};
 use super::{Ints, Kernel};
 use crate::format::BLOCK;
 
+/// Tokens from which on it is cheaper to lay out weights once for all of them.
+pub(super) const WORTH_EXPANDING: usize = 16;
+
 /// The kernels of this folder that this machine can run, the best one first.
 pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
     [avx512vnni::kernel(), avxvnni::kernel(), avx2::kernel()].into_iter().flatten()

@@ -21,6 +21,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8: q8::q8,
     q4: q4::q4,
     q4_two: None,
+    widens_q8: false,
     gemv_q8: q8::gemv_q8,
     gemv_q4: q4::gemv_q4,
     q8_wide: wide::q8_wide,

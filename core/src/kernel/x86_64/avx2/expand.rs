@@ -15,9 +15,6 @@ use super::super::registers::{Parameters, broadcast, load, store};
 use crate::format::BLOCK;
 use crate::kernel::{Ints, Nibbles, Sums};
 
-/// Tokens from which on this is cheaper.
-pub(super) const WORTH_EXPANDING: usize = 16;
-
 /// Blocks that are laid out at a time: on the stack, within the first cache.
 const TOGETHER: usize = 24;
 

@@ -40,6 +40,7 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4_two(bands, x, sums) }
     }),
+    widens_q8: true,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide,
@@ -95,7 +96,7 @@ fn f32_tile<const T: usize>(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>;
 
 #[target_feature(enable = "avx2")]
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    let many = x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens();
+    let many = x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens();
     if many && widened::there(&x) {
         return widened::q8(groups, x, &mut sums[..x.tokens()]);
     }
@@ -129,7 +130,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if !super::in_contract(&x) {
         return;
     }
-    if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
+    if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
         return expand::q4([(groups, pairs)], x, [&mut sums[..x.tokens()]]);
     }
     super::tiles!(x, sums, [8] [4] [2] [1] q4_tile((groups, pairs)));
@@ -137,7 +138,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
 
 #[target_feature(enable = "avx2")]
 fn q4_two(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
-    let many = x.tokens() >= expand::WORTH_EXPANDING;
+    let many = x.tokens() >= super::WORTH_EXPANDING;
     if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
         return expand::q4(bands, x, sums);
     }

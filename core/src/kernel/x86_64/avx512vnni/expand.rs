@@ -18,9 +18,6 @@ use crate::format::BLOCK;
 use crate::format::encoding::q4::Pair;
 use crate::kernel::{Group, Ints, Sums};
 
-/// Tokens from which on this is cheaper.
-pub(super) const WORTH_EXPANDING: usize = 16;
-
 /// Blocks that are laid out at a time: on the stack, within the first cache.
 const TOGETHER: usize = 24;
 

@@ -39,6 +39,7 @@ static KERNEL: Kernel = Kernel {
         unsafe { q4(groups, pairs, x, sums) }
     },
     q4_two: None,
+    widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
     q8_wide: |weights, x, tokens, sums| {
@@ -71,7 +72,7 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if !super::in_contract(&x) {
         return;
     }
-    if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
+    if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
         return expand::q8(groups, x, &mut sums[..x.tokens()]);
     }
     match sums {
@@ -143,7 +144,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if !super::in_contract(&x) {
         return;
     }
-    if x.tokens() >= expand::WORTH_EXPANDING && sums.len() >= x.tokens() {
+    if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
         return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);
     }
     super::tiles!(x, sums, [8, 2] [4, 4] [2, 4] [1, 8] q4_tile((groups, pairs)));
