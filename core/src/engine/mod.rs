@@ -10,6 +10,8 @@ mod cache;
 mod feed_forward;
 mod heads;
 mod linear;
+#[cfg(not(acorn_mcu))]
+mod many;
 mod norm;
 mod pass;
 mod quantize;

@@ -36,6 +36,7 @@ use crate::format::encoding::Encoding;
 pub use crate::format::encoding::{Bands, Group};
 use crate::format::{BAND_ROWS, BLOCK};
 use elementwise::Elementwise;
+#[cfg(not(acorn_mcu))]
 pub(crate) use gemv::rescale;
 
 /// Sums of one token: one per row of the band.

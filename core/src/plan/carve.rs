@@ -288,20 +288,15 @@ impl Claim<'_> {
 
     /// The values of some strips, which lie side by side, row by row from row `first` on, as [`Self::row`] gives them; no
     /// rows for strips that were not claimed.
-    pub(crate) fn rows_of(
-        &mut self,
-        indices: Range<usize>,
-        first: usize,
-    ) -> impl Iterator<Item = &mut [f32]> {
+    #[cfg(not(acorn_mcu))]
+    pub(crate) fn rows_of(&mut self, indices: Range<usize>, first: usize) -> Rows<'_> {
         let Strips { values, rows, stride, cols, width, .. } = *self.strips;
         let Range { start, end } = indices;
         let claimed = self.first <= start && start < end && end <= self.end;
         let begin = if claimed { start * width } else { 0 };
         let len = if claimed { ((end - start) * width).min(cols - begin) } else { 0 };
-        (first..if claimed { rows } else { 0 }).map(move |row| {
-            // SAFETY: as in `columns`, where a claimed strip begins before `cols`; each row is given once.
-            unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + begin), len) }
-        })
+        let rows = first..if claimed { rows } else { 0 };
+        Rows { values, stride, begin, len, rows, owner: PhantomData }
     }
 
     /// All strips' values in row `row`, which lie side by side; none past the last row.
@@ -324,6 +319,35 @@ impl Claim<'_> {
         // the counter gives each index once, strips do not overlap (index · width up to the next
         // index's), and the borrow of `self` keeps this claim's slices from overlapping.
         unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + start), len) }
+    }
+}
+
+/// Some columns of a matrix of floats, a row after another: exclusive access to each.
+#[cfg(not(acorn_mcu))]
+#[derive(Debug)]
+pub struct Rows<'a> {
+    values: *mut f32,
+    stride: usize,
+    begin: usize,
+    len: usize,
+    rows: Range<usize>,
+    owner: PhantomData<&'a mut [f32]>,
+}
+
+#[cfg(not(acorn_mcu))]
+impl<'a> Iterator for Rows<'a> {
+    type Item = &'a mut [f32];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a mut [f32]> {
+        let row = self.rows.next()?;
+        // SAFETY: as in `Claim::columns`, where a claimed strip begins before `cols`; each row is given once.
+        Some(unsafe {
+            core::slice::from_raw_parts_mut(
+                self.values.add(row * self.stride + self.begin),
+                self.len,
+            )
+        })
     }
 }
 

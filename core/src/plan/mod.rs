@@ -18,6 +18,8 @@ mod scratch;
 mod window;
 
 use carve::Carver;
+#[cfg(not(acorn_mcu))]
+pub use carve::Rows;
 pub use carve::{ALIGNMENT, Arena, Part};
 pub(crate) use carve::{Claim, End, Items, Strips};
 pub(crate) use parts::{Parts, part};
