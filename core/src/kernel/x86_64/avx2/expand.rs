@@ -1,9 +1,9 @@
 //! AVX2 for many tokens by nibbles: some columns' weights are laid out once for all of them, a byte each, and with
 //! them what the blocks are multiplied with.
 //!
-//! Two bands and four tokens make 45 multiply-accumulates a cycle on a Zen 4, of the 48 that three instructions a cycle
-//! would (VPMADDUBSW, VPADDW and a block's VPMADDWD and VPADDD). Other shapes, 1 to 3 bands and 3 to 6 tokens, make 42 to
-//! 46; the compiler's own code for this one, which spills, 41.
+//! Two bands and three tokens make 48 multiply-accumulates a cycle on a Zen 4, by 3.2 instructions (VPMADDUBSW, VPADDW and a block's
+//! VPMADDWD and VPADDD), which is what these make of four a cycle wherever they depend on each other. Four tokens' totals would lie
+//! in memory: 48 as well, but 33 to 43 where loads meet the stores at the same place of another page of 4 KiB.
 
 use core::arch::asm;
 use core::arch::x86_64::*;
