@@ -79,6 +79,33 @@ fn decoding_after_a_prefill_equals_decoding_all() {
     }
 }
 
+/// What one kernel has quantized another can read, whatever else it wants.
+#[test]
+fn a_kernel_takes_over_in_the_middle_of_a_prompt() {
+    for quant in QUANTS {
+        let file = file(quant);
+        let expected = decoded(&file, KvKind::Int8);
+        let model = Model::parse(&file).expect("a valid model");
+        let kv = Some(KvKind::Int8);
+        let limits = Limits { context: 160, batch: 40, kv, ..Limits::default() };
+        let plan = Plan::new(&model, &limits).expect("a plan");
+        let mut memory = Memory::new(plan.arena_bytes());
+        for first in kernel::available() {
+            for then in kernel::available() {
+                let engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
+                let mut engine = engine.with_kernel(first);
+                let mut kernels = [then, first].into_iter().cycle();
+                engine.begin(&tokens()[..40]).expect("tokens that fit");
+                while engine.poll(1) == Ok(Progress::Pending) {
+                    engine = engine.with_kernel(kernels.next().expect("no end"));
+                }
+                let names = (first.name, then.name);
+                assert!(bits(engine.logits()) == expected[39], "{} {names:?}", quant.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn threads_change_no_bit() {
     for quant in QUANTS {

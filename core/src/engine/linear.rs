@@ -8,7 +8,7 @@ use core::ops::Range;
 use super::many::many;
 use super::workers::{Workers, share};
 use crate::format::encoding::{BAND_ROWS, BLOCK, Band, Bands, Encoding};
-use crate::kernel::{Ints, Kernel, Sums, wants_widened};
+use crate::kernel::{Ints, Kernel, Sums};
 use crate::model::{Matrix, Vector};
 use crate::plan::{Inputs, Strips};
 
@@ -60,7 +60,11 @@ impl<'a> Input<'a> {
                 cols,
                 values: first(buffers.quants, cols * tokens),
                 block_sums: first(buffers.block_sums, cols / BLOCK * tokens),
-                widened: first(buffers.widened, cols / BLOCK * tokens),
+                widened: if buffers.is_narrow() {
+                    &[]
+                } else {
+                    first(buffers.widened, cols / BLOCK * tokens)
+                },
             },
             scales: first(buffers.scales, tokens),
         }
@@ -113,15 +117,12 @@ pub(super) fn linear(
     threads: usize,
     projection: &Projection<'_>,
     bands: Range<usize>,
-    mut input: Input<'_>,
+    input: Input<'_>,
     output: Output<'_>,
 ) {
     let Output { values, stride, store } = output;
     let rows = projection.matrix.rows();
     let tokens = input.tokens();
-    if !wants_widened(kernel, projection.matrix.encoding(), tokens) {
-        input.ints.widened = &[];
-    }
     let worth = |products: usize| {
         let per_band = input.floats.len().max(1).saturating_mul(BAND_ROWS);
         products.checked_div(per_band).unwrap_or(1).max(ABREAST)

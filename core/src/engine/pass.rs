@@ -395,8 +395,8 @@ impl Pass {
             _ => cx.model.matrix(*role, self.layer),
         };
         let wanted = |role| kernel::wants_widened(cx.kernel, matrix(role).encoding(), self.tokens);
-        let rows = input.rows(cols.next_multiple_of(BLOCK));
-        if !cfg!(target_arch = "x86_64") || then.iter().any(wanted) { rows } else { rows.narrow() }
+        let wants = !cfg!(target_arch = "x86_64") || then.iter().any(wanted);
+        input.rows(cols.next_multiple_of(BLOCK), wants)
     }
 
     /// Where in the model and in the context the pass is.

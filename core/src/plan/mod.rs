@@ -352,6 +352,8 @@ pub(crate) struct Inputs<'a> {
     /// What kernels of some processors read for every band. Planned on every machine, so that a plan made on one
     /// is right for another.
     pub(crate) widened: &'a mut [Widened],
+    /// Whether nothing has been made of that, as nobody was going to read it.
+    pub(crate) narrow: bool,
 }
 
 impl<'a> Inputs<'a> {
@@ -366,6 +368,7 @@ impl<'a> Inputs<'a> {
             scales: carver.slice(part, product(&[int8, batch]))?,
             block_sums: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
             widened: carver.slice(part, product(&[int8, batch, width / BLOCK]))?,
+            narrow: false,
         })
     }
 }
@@ -395,25 +398,30 @@ pub(crate) struct InputRows<'a> {
 }
 
 impl Inputs<'_> {
-    /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`].
-    pub(crate) fn rows(&mut self, cols: usize) -> InputRows<'_> {
+    /// See [`Self::narrow`]; elsewhere than on x86-64 somebody always is.
+    pub(crate) fn is_narrow(&self) -> bool {
+        cfg!(target_arch = "x86_64") && self.narrow
+    }
+
+    /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`], to be written to: with room to widen them, if
+    /// somebody `wants` that.
+    pub(crate) fn rows(&mut self, cols: usize, wants: bool) -> InputRows<'_> {
+        if cfg!(target_arch = "x86_64") {
+            self.narrow = !wants;
+        }
+        let narrow = self.is_narrow();
         let blocks = cols.checked_div(BLOCK).unwrap_or(0);
         InputRows {
             floats: Parts::new(self.floats, cols),
             quants: Parts::new(self.quants, cols),
             scales: Parts::new(self.scales, 1),
             block_sums: Parts::new(self.block_sums, blocks),
-            widened: Parts::new(self.widened, blocks),
+            widened: Parts::new(if narrow { &mut [] } else { self.widened }, blocks),
         }
     }
 }
 
 impl<'a> InputRows<'a> {
-    /// The same without room to widen them.
-    pub(crate) fn narrow(self) -> Self {
-        Self { widened: Parts::new(&mut [], 1), ..self }
-    }
-
     fn row(
         floats: &'a mut [f32],
         quants: Option<&'a mut [i8]>,
