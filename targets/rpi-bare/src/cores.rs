@@ -35,7 +35,7 @@ impl Cores {
         let (cores, came) = (Self(()), AtomicU32::new(0));
         let start = microseconds();
         // All are at one job at the same time, so that each is seen to take part.
-        cores.run(&|| {
+        cores.run(&|_| {
             came.fetch_add(1, Ordering::Relaxed);
             while came.load(Ordering::Relaxed) < COUNT as u32 && microseconds() - start < PATIENCE {
                 spin_loop();
