@@ -10,7 +10,7 @@ use super::{cache, rope};
 use crate::format::recipe::Positions;
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
-use crate::plan::{Buffers, CHUNK, Items, KvBuffers, Parts, Shape, Strips, part};
+use crate::plan::{Both, Buffers, CHUNK, Items, KvBuffers, Parts, Shape, Strips, part};
 
 /// A layer, and the tokens that pass through it.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span) {
     let center =
         (int8 && shape.recipe.key_centers).then(|| cx.model.vector(Role::KeyCenter, span.layer));
     if rotary || center.is_some() {
-        let rows = Parts::new(queries, query).zip(Parts::new(keys, kv)).take(span.tokens);
+        let rows = Both::new(Parts::new(queries, query), Parts::new(keys, kv), span.tokens);
         let rotations = &*buffers.rotary;
         let numbers = span.tokens * (query + kv);
         share_tokens(cx.workers, numbers, rows.enumerate(), |(token, (query, key))| {

@@ -200,15 +200,19 @@ impl Pass {
     fn embed(&self, cx: &mut Context<'_>, buffers: &mut Buffers<'_>) -> Result<(), ReadError> {
         let Shape { hidden, rotary_dims, .. } = *cx.shape;
         let embedding = cx.model.embedding();
-        let rows = buffers.tokens.iter().zip(Parts::new(buffers.residual, hidden));
-        let rows = rows.take(self.tokens);
+        let rows = Parts::new(buffers.residual, hidden).take(self.tokens);
+        let tokens = &*buffers.tokens;
         let index = |token: u32| usize::try_from(token).unwrap_or(usize::MAX);
         match &mut cx.window {
-            None => share_tokens(cx.workers, self.tokens * hidden, rows, |(&token, row)| {
-                embedding.row(index(token), row);
-            }),
+            None => {
+                let rows = rows.enumerate();
+                share_tokens(cx.workers, self.tokens * hidden, rows, |(place, row)| {
+                    let token = tokens.get(place).copied().unwrap_or(u32::MAX);
+                    embedding.row(index(token), row);
+                });
+            }
             Some(window) => {
-                for (&token, row) in rows {
+                for (&token, row) in tokens.iter().zip(rows) {
                     window.row(&embedding, index(token), row)?;
                 }
             }

@@ -22,7 +22,7 @@ use carve::Carver;
 pub use carve::Rows;
 pub use carve::{ALIGNMENT, Arena, Part};
 pub(crate) use carve::{Claim, End, Items, Strips};
-pub(crate) use parts::{Parts, part};
+pub(crate) use parts::{Both, Parts, part};
 pub(crate) use scratch::CHUNK;
 
 use crate::error::{EngineError, PlanError};

@@ -45,3 +45,41 @@ impl<T> DoubleEndedIterator for Parts<'_, T> {
 }
 
 impl<T> ExactSizeIterator for Parts<'_, T> {}
+
+/// Two of them, row by row; as long as the shorter. (A zip that has two ends can panic.)
+pub(crate) struct Both<'a, T> {
+    first: Parts<'a, T>,
+    second: Parts<'a, T>,
+}
+
+impl<'a, T> Both<'a, T> {
+    /// `rows` rows of each, or as many as both have.
+    pub(crate) fn new(first: Parts<'a, T>, second: Parts<'a, T>, rows: usize) -> Self {
+        let rows = rows.min(first.len()).min(second.len());
+        let cut = |parts: Parts<'a, T>| {
+            let rest = parts.rest.get_mut(..rows.saturating_mul(parts.len)).unwrap_or_default();
+            Parts { rest, len: parts.len }
+        };
+        Self { first: cut(first), second: cut(second) }
+    }
+}
+
+impl<'a, T> Iterator for Both<'a, T> {
+    type Item = (&'a mut [T], &'a mut [T]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.first.next().zip(self.second.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.first.size_hint()
+    }
+}
+
+impl<T> DoubleEndedIterator for Both<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.first.next_back().zip(self.second.next_back())
+    }
+}
+
+impl<T> ExactSizeIterator for Both<'_, T> {}
