@@ -7,7 +7,7 @@ use super::workers::{Workers, halves, share};
 use crate::format::encoding::{BAND_ROWS, Band};
 use crate::kernel::{Ints, Kernel, Sums, rescale};
 use crate::model::Vector;
-use crate::plan::{Claim, Rows, Strips};
+use crate::plan::{Claim, Strips};
 
 /// Tokens that share one pass over a band's weights; their sums lie on the stack. Kernels that lay out a band's weights
 /// anew do so once per pass.
@@ -88,8 +88,11 @@ fn several<'c>(
                             ],
                         };
                         let rows = claim.rows_of(index..index + 2, first);
-                        let places = Places::new(projection, index, store);
-                        places.put_two(kernel, [sums, more], &scales, x.scales, rows);
+                        let each = sums.iter().zip(more.iter()).zip(x.scales);
+                        let products = each.map(|((sums, more), scale)| {
+                            [rescale(sums, &scales[0], *scale), rescale(more, &scales[1], *scale)]
+                        });
+                        Places::new(projection, index, store).put(products, rows);
                     }
                     (band, ..) => {
                         let scales = integers(kernel, band, x.ints, sums);
@@ -178,28 +181,5 @@ impl<const N: usize> Places<N> {
                 }
             }),
         }
-    }
-}
-
-impl Places<2> {
-    /// Puts the sums of some tokens there, times the rows' scales and theirs.
-    fn put_two(
-        &self,
-        kernel: &Kernel,
-        [sums, more]: [&[Sums<i32>]; 2],
-        rescaled: &[Sums<f32>; 2],
-        scales: &[f32],
-        rows: Rows<'_>,
-    ) {
-        if self.bias.is_some() || !self.whole {
-            let each = sums.iter().zip(more).zip(scales);
-            let products = each.map(|((sums, more), scale)| {
-                [rescale(sums, &rescaled[0], *scale), rescale(more, &rescaled[1], *scale)]
-            });
-            return self.put(products, rows);
-        }
-        // Most bands, many tokens.
-        let add = self.store == Store::Add;
-        (kernel.elementwise.rescale)([sums, more], rescaled, scales, add, rows);
     }
 }

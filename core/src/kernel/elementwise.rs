@@ -11,8 +11,6 @@ use crate::format::recipe::Activation;
 use crate::math::{
     self, LANES, exp2_fixed, exp2_of_negative, gelu_erf, gelu_tanh, max_abs, silu, sum_lanes,
 };
-#[cfg(not(acorn_mcu))]
-use crate::plan::Rows;
 
 /// Little-endian floats of the file.
 pub type Floats<'a> = &'a [[u8; 4]];
@@ -43,18 +41,9 @@ pub struct Elementwise {
     /// a power of two ([`math::exp2_fixed`]) of the distance to the largest score. The weights, times the upper
     /// halves of floats, go to `x` and, by [`Self::quantize_wide`], to `q`.
     pub softmax: SoftmaxStep,
-    /// Some tokens' integer sums with two bands, times the bands' rows' scales and the tokens': put into, or added to, each token's row.
-    /// (Microcontrollers take one token after another.)
-    #[cfg(not(acorn_mcu))]
-    pub rescale: Rescale,
     /// `out[8·i + r] = out[8·i + r] · shrink + sums[i · step][r] · scale`.
     pub accumulate: fn(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32),
 }
-
-/// See [`Elementwise::rescale`]; each token has a row for both bands.
-#[cfg(not(acorn_mcu))]
-pub type Rescale =
-    fn(sums: [&[Sums<i32>]; 2], rows: &[Sums<f32>; 2], scales: &[f32], add: bool, out: Rows<'_>);
 
 /// See [`Elementwise::softmax`].
 pub type SoftmaxStep = fn(
@@ -126,8 +115,6 @@ impl Elementwise {
         activate,
         exp_sum,
         softmax,
-        #[cfg(not(acorn_mcu))]
-        rescale,
         accumulate,
     };
 }
@@ -284,29 +271,6 @@ pub(super) fn softmax(
     }
     let scale = quantize_wide(x.as_flattened(), limit, q.as_flattened_mut());
     Softmax { max, sum: lanes.iter().sum(), scale }
-}
-
-/// See [`Elementwise::rescale`].
-#[cfg(not(acorn_mcu))]
-#[inline(always)]
-pub(super) fn rescale(
-    [first, second]: [&[Sums<i32>]; 2],
-    rows: &[Sums<f32>; 2],
-    scales: &[f32],
-    add: bool,
-    out: Rows<'_>,
-) {
-    for (((first, second), scale), out) in first.iter().zip(second).zip(scales).zip(out) {
-        let products =
-            [super::rescale(first, &rows[0], *scale), super::rescale(second, &rows[1], *scale)];
-        let Some(out) = out.as_chunks_mut().0.first_chunk_mut::<2>() else { return };
-        if add {
-            let out = out.as_flattened_mut().iter_mut();
-            out.zip(products.as_flattened()).for_each(|(out, product)| *out += product);
-        } else {
-            *out = products;
-        }
-    }
 }
 
 /// See [`Elementwise::accumulate`].

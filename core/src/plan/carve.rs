@@ -325,7 +325,7 @@ impl Claim<'_> {
 /// Some columns of a matrix of floats, a row after another: exclusive access to each.
 #[cfg(not(acorn_mcu))]
 #[derive(Debug)]
-pub struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     values: *mut f32,
     stride: usize,
     begin: usize,

@@ -64,7 +64,6 @@ macro_rules! elementwise_for {
         use crate::format::recipe::Activation;
         use crate::kernel::Sums;
         use crate::kernel::elementwise::{Elementwise, Floats, Strided};
-        use crate::plan::Rows;
         use crate::kernel::x86_64::compiled;
         Elementwise {
             quantize: compiled!($feature, quantize(x: &[f32], q: &mut [i8], sums: &mut [i16]) -> f32),
@@ -80,16 +79,6 @@ macro_rules! elementwise_for {
             ),
             exp_sum: compiled!($feature, exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32)),
             softmax: crate::kernel::x86_64::softmax::softmax,
-            rescale: compiled!(
-                $feature,
-                rescale(
-                    sums: [&[Sums<i32>]; 2],
-                    rows: &[Sums<f32>; 2],
-                    scales: &[f32],
-                    add: bool,
-                    out: Rows<'_>
-                )
-            ),
             accumulate: compiled!(
                 $feature,
                 accumulate(out: &mut [f32], shrink: f32, sums: Strided<'_>, scale: f32)
