@@ -289,14 +289,20 @@ impl Claim<'_> {
     /// The values of some strips, which lie side by side, row by row from row `first` on, as [`Self::row`] gives them; no
     /// rows for strips that were not claimed.
     #[cfg(not(acorn_mcu))]
-    pub(crate) fn rows_of(&mut self, indices: Range<usize>, first: usize) -> Rows<'_> {
+    pub(crate) fn rows_of(
+        &mut self,
+        indices: Range<usize>,
+        first: usize,
+    ) -> impl Iterator<Item = &mut [f32]> {
         let Strips { values, rows, stride, cols, width, .. } = *self.strips;
         let Range { start, end } = indices;
         let claimed = self.first <= start && start < end && end <= self.end;
         let begin = if claimed { start * width } else { 0 };
         let len = if claimed { ((end - start) * width).min(cols - begin) } else { 0 };
-        let rows = first..if claimed { rows } else { 0 };
-        Rows { values, stride, begin, len, rows, owner: PhantomData }
+        (first..if claimed { rows } else { 0 }).map(move |row| {
+            // SAFETY: as in `columns`, where a claimed strip begins before `cols`; each row is given once.
+            unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + begin), len) }
+        })
     }
 
     /// All strips' values in row `row`, which lie side by side; none past the last row.
@@ -319,35 +325,6 @@ impl Claim<'_> {
         // the counter gives each index once, strips do not overlap (index · width up to the next
         // index's), and the borrow of `self` keeps this claim's slices from overlapping.
         unsafe { core::slice::from_raw_parts_mut(values.add(row * stride + start), len) }
-    }
-}
-
-/// Some columns of a matrix of floats, a row after another: exclusive access to each.
-#[cfg(not(acorn_mcu))]
-#[derive(Debug)]
-pub(crate) struct Rows<'a> {
-    values: *mut f32,
-    stride: usize,
-    begin: usize,
-    len: usize,
-    rows: Range<usize>,
-    owner: PhantomData<&'a mut [f32]>,
-}
-
-#[cfg(not(acorn_mcu))]
-impl<'a> Iterator for Rows<'a> {
-    type Item = &'a mut [f32];
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<&'a mut [f32]> {
-        let row = self.rows.next()?;
-        // SAFETY: as in `Claim::columns`, where a claimed strip begins before `cols`; each row is given once.
-        Some(unsafe {
-            core::slice::from_raw_parts_mut(
-                self.values.add(row * self.stride + self.begin),
-                self.len,
-            )
-        })
     }
 }
 
@@ -459,7 +436,39 @@ impl Lock {
 mod tests {
     extern crate std;
 
-    use super::Strips;
+    use super::super::Parts;
+    use super::{End, Items, Strips};
+
+    #[test]
+    fn threads_take_each_row_once_from_their_ends() {
+        // Seven numbers are no row.
+        let mut values = [0.0; 130 * 8 + 7];
+        let items = Items::new(Parts::new(&mut values, 8).enumerate());
+        let first = items.some::<4>(End::First).map(|item| item.map(|(row, _)| row));
+        let last = items.some::<4>(End::Last).map(|item| item.map(|(row, _)| row));
+        assert_eq!((first, last), ([0, 1, 2, 3].map(Some), [129, 128, 127, 126].map(Some)));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let items = &items;
+                scope.spawn(move || {
+                    loop {
+                        let some = items.some::<4>(End::of(thread));
+                        if some[0].is_none() {
+                            return;
+                        }
+                        for (_, row) in some.into_iter().flatten() {
+                            row.iter_mut().for_each(|value| *value += 1.0);
+                        }
+                    }
+                });
+            }
+        });
+        let (rows, rest) = values.as_chunks::<8>();
+        assert!(rows[4..126].iter().all(|row| *row == [1.0; 8]), "each once");
+        assert!(
+            rows[..4].iter().chain(&rows[126..]).all(|row| *row == [0.0; 8]) && rest == [0.0; 7]
+        );
+    }
 
     #[test]
     fn threads_claim_each_strip_once_however_many_they_ask_for() {
