@@ -66,3 +66,14 @@ impl Parameters {
         Self { sub_scales: [first, second], offsets }
     }
 }
+
+/// `x`, of which the compiler does not know how it came to be: it would add strides up for each address, which then
+/// take longer than the products.
+#[inline(always)]
+pub(super) fn opaque(mut x: usize) -> usize {
+    // SAFETY: no instruction.
+    unsafe {
+        core::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags))
+    };
+    x
+}

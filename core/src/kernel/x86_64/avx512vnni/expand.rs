@@ -10,7 +10,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::super::ahead::Next;
-use super::super::registers::store;
+use super::super::registers::{opaque, store};
 use super::registers::{
     add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned,
 };
@@ -172,15 +172,4 @@ pub(super) fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums
         expanded.count = blocks.len().min(2 * part.len()) * PER_BLOCK;
         expanded.add_to::<2>(sums, x, first, &mut next);
     }
-}
-
-/// `x`, of which the compiler does not know how it came to be: it would add strides up for each address, which then
-/// take longer than the products.
-#[inline(always)]
-fn opaque(mut x: usize) -> usize {
-    // SAFETY: no instruction.
-    unsafe {
-        core::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags))
-    };
-    x
 }

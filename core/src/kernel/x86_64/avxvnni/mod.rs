@@ -2,14 +2,16 @@
 //! 8 rows.
 //!
 //! Up to 8 tokens share each load of weights. With fewer, each has several sums in flight, so that
-//! the instruction's latency does not add up.
+//! the instruction's latency does not add up. For more, see [`expand`].
+
+mod expand;
 
 use core::arch::x86_64::*;
 
 use super::ahead;
 use super::registers::{Parameters, broadcast, load, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
-use crate::kernel::{Group, Ints, Kernel, Sums, gemv};
+use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, gemv};
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avxvnni",
@@ -22,7 +24,10 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
-    q4_two: None,
+    q4_two: Some(|bands, x, sums| {
+        // SAFETY: as above.
+        unsafe { q4_two(bands, x, sums) }
+    }),
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
@@ -45,6 +50,12 @@ fn add_up<const U: usize>(totals: [__m256i; U]) -> __m256i {
 
 #[target_feature(enable = "avx2,avxvnni")]
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
+    if !super::in_contract(&x) {
+        return;
+    }
+    if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
+        return expand::q8(groups, x, &mut sums[..x.tokens()]);
+    }
     super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q8_tile(groups));
 }
 
@@ -80,9 +91,16 @@ fn q8_tile<const T: usize, const U: usize>(groups: &[Group], x: Ints<'_>, sums: 
     for ((sums, totals), block_sums) in
         sums.iter_mut().zip(totals).zip(x.block_sums.chunks_exact(blocks))
     {
-        let sum: i32 = block_sums.iter().map(|&sum| i32::from(sum)).sum();
+        let sum = sum_of(block_sums);
         store(sums, _mm256_sub_epi32(add_up(totals), _mm256_set1_epi32(128 * sum)));
     }
+}
+
+/// The sum of a token's activations, by its sums of blocks.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sum_of(block_sums: &[i16]) -> i32 {
+    block_sums.iter().map(|&sum| i32::from(sum)).sum()
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
@@ -90,7 +108,21 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     if !super::in_contract(&x) {
         return;
     }
+    if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
+        return expand::q4([(groups, pairs)], x, [&mut sums[..x.tokens()]]);
+    }
     super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q4_tile((groups, pairs)));
+}
+
+#[target_feature(enable = "avx2,avxvnni")]
+fn q4_two(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
+    let many = x.tokens() >= super::WORTH_EXPANDING;
+    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+        return expand::q4(bands, x, sums);
+    }
+    for ((groups, pairs), sums) in bands.into_iter().zip(sums) {
+        q4(groups, pairs, x, sums);
+    }
 }
 
 /// T tokens, with U sums in flight each.
