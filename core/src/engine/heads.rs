@@ -10,7 +10,7 @@ use super::{cache, rope};
 use crate::format::recipe::Positions;
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
-use crate::plan::{Both, Buffers, CHUNK, Items, KvBuffers, Parts, Shape, Strips, part};
+use crate::plan::{Buffers, CHUNK, Items, KvBuffers, Parts, Shape, Strips, part};
 
 /// A layer, and the tokens that pass through it.
 #[derive(Clone, Copy)]
@@ -21,10 +21,12 @@ pub(super) struct Span {
     pub(super) tokens: usize,
 }
 
-/// Rotates queries and keys, stores keys and values, quantizes queries for an int8 cache.
+/// Rotates queries and keys, stores keys and values, quantizes queries for an int8 cache. There are queries from token
+/// `first` on.
 #[inline(never)] // Its buffers are no part of the stack under the products.
-pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span) {
+pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span, first: usize) {
     let shape = cx.shape;
+    let live = span.tokens - first;
     let layer = usize::try_from(span.layer).unwrap_or(usize::MAX);
     let (query, kv) = (shape.query_dim.max(1), shape.kv_dim.max(1));
     let (queries, rest) =
@@ -34,14 +36,19 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span) {
     let rotary = shape.recipe.positions == Positions::Rotary;
     let center =
         (int8 && shape.recipe.key_centers).then(|| cx.model.vector(Role::KeyCenter, span.layer));
+    let rotations = &*buffers.rotary;
+    if rotary {
+        let rows = Parts::new(queries, query).take(live).enumerate();
+        share_tokens(cx.workers, live * query, rows, |(row, query)| {
+            let rotations = part(rotations, first + row, shape.rotary_dims);
+            rope::rotate(query, shape.head_dim, rotations);
+        });
+    }
     if rotary || center.is_some() {
-        let rows = Both::new(Parts::new(queries, query), Parts::new(keys, kv), span.tokens);
-        let rotations = &*buffers.rotary;
-        let numbers = span.tokens * (query + kv);
-        share_tokens(cx.workers, numbers, rows.enumerate(), |(token, (query, key))| {
+        let rows = Parts::new(keys, kv).take(span.tokens).enumerate();
+        share_tokens(cx.workers, span.tokens * kv, rows, |(token, key)| {
             if rotary {
                 let rotations = part(rotations, token, shape.rotary_dims);
-                rope::rotate(query, shape.head_dim, rotations);
                 rope::rotate(key, shape.head_dim, rotations);
             }
             if let Some(center) = center {
@@ -62,9 +69,9 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span) {
         let places = shape.batch * together;
         let wide = Parts::new(buffers.queries.wide, places * shape.wide_dim());
         let strips = wide.zip(Parts::new(buffers.queries.scales, places)).enumerate();
-        share_items(cx.workers, span.tokens * query, strips, |(strip, (wide, scales))| {
+        share_items(cx.workers, live * query, strips, |(strip, (wide, scales))| {
             let (mut wide, mut scales) = (Parts::new(wide, shape.wide_dim()), scales.iter_mut());
-            for token in 0..span.tokens {
+            for token in 0..live {
                 for head in strip * together..(strip + 1) * together {
                     let (Some(q), Some(scale)) = (wide.next(), scales.next()) else { return };
                     let x = part(queries, token * shape.heads + head, len);

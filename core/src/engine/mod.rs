@@ -1,6 +1,6 @@
 //! The forward pass over a plan's buffers: tokens in, logits out, nothing allocated.
 //!
-//! Reading order: `pass` (the maths, stage by stage) → `heads`, `attention`, `feed_forward` → `linear` (the one
+//! Reading order: `stage`, `pass` (the maths, stage by stage) → `heads`, `attention`, `feed_forward` → `linear` (the one
 //! door to the kernels) → `quantize`; `norm`, `rope`, `cache` beside them; `window` brings weights that are not
 //! in memory, `workers` lends threads.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -16,6 +16,7 @@ mod norm;
 mod pass;
 mod quantize;
 mod rope;
+mod stage;
 mod window;
 mod workers;
 
@@ -25,7 +26,7 @@ use crate::error::EngineError;
 use crate::format::tensor_table::Role;
 use crate::kernel::{self, Kernel};
 use crate::model::{Model, Source};
-use crate::plan::{Buffers, Plan, Shape};
+use crate::plan::{Buffers, KeepLogits, Plan, Shape};
 use pass::{Context, Pass};
 use window::Window;
 
@@ -48,7 +49,7 @@ pub struct PendingProduct<'a> {
     /// Columns of a token's input, padded to a multiple of [`crate::format::BLOCK`] with zeros.
     pub cols: usize,
     /// The input before it is rounded to int8 [tokens, cols]; for the head only of the tokens that
-    /// get logits.
+    /// get logits, and so for the last layer, but for its keys and values, unless [`KeepLogits::LastOfAll`].
     pub input: &'a [f32],
     /// The residual stream [tokens, hidden].
     pub residual: &'a [f32],
@@ -179,8 +180,10 @@ impl<'a> Engine<'a> {
     /// cannot be read: [`Engine::position`] says how many tokens are fed (whole passes).
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<&mut [f32], EngineError> {
         self.check(tokens)?;
+        let mut left = tokens.len();
         for batch in tokens.chunks(self.shape.batch.max(1)) {
-            self.begin(batch)?;
+            left -= batch.len();
+            self.start(batch, left == 0)?;
             if let Err(error) = self.poll(u64::MAX) {
                 self.cancel();
                 return Err(error);
@@ -202,6 +205,19 @@ impl<'a> Engine<'a> {
     /// # Errors
     /// As [`Engine::prefill`]; or too many tokens, or a pass under way.
     pub fn begin(&mut self, tokens: &[u32]) -> Result<(), EngineError> {
+        self.start(tokens, true)
+    }
+
+    /// The same for tokens whose logits nobody will ask for, as those of a prompt but its last: what only they need is
+    /// left out, the last layer but for its keys and values, and the head. There are no logits after such a pass.
+    ///
+    /// # Errors
+    /// As [`Engine::begin`].
+    pub fn begin_without_logits(&mut self, tokens: &[u32]) -> Result<(), EngineError> {
+        self.start(tokens, false)
+    }
+
+    fn start(&mut self, tokens: &[u32], logits: bool) -> Result<(), EngineError> {
         self.check(tokens)?;
         let batch = self.shape.batch;
         let slots = self.buffers.tokens.get_mut(..tokens.len());
@@ -209,7 +225,12 @@ impl<'a> Engine<'a> {
         for (slot, token) in slots.iter_mut().zip(tokens) {
             *slot = *token;
         }
-        self.pass = Some(Pass::new(tokens.len(), self.position));
+        let through = match self.shape.logits {
+            _ if !logits => 0,
+            KeepLogits::Last if !cfg!(acorn_mcu) => 1,
+            _ => tokens.len(),
+        };
+        self.pass = Some(Pass::new(tokens.len(), self.position, through));
         Ok(())
     }
 
@@ -247,12 +268,12 @@ impl<'a> Engine<'a> {
     pub fn pending_product(&self) -> Option<PendingProduct<'_>> {
         let pass = self.pass.as_ref()?;
         let (role, cols) = pass.pending(&self.shape)?;
-        let rows = if role == Role::Head { pass.logit_rows(&self.shape) } else { pass.tokens };
+        let rows = pass.rows(&self.shape, role);
         Some(PendingProduct {
             role,
             layer: pass.layer(),
             cols,
-            input: self.buffers.input.floats.get(..rows * cols)?,
+            input: self.buffers.input.floats.get(rows.start * cols..rows.end * cols)?,
             residual: self.buffers.residual.get(..pass.tokens * self.shape.hidden)?,
         })
     }

@@ -8,14 +8,18 @@
 //! ```
 //!
 //! What the recipe leaves out is left out: the rotation, the gate (then `f(Up·n)`), the biases that
-//! follow each product but the head's.
+//! follow each product but the head's. Of tokens whose logits nobody asks for the last layer only does the keys and
+//! values.
 //!
 //! A [`Pass`] knows which stage of which layer is next, and how far into it: matrices advance by
 //! bands, attention by heads, the rest by whole stages of O(batch · width).
 
+use core::ops::Range;
+
 use super::heads::{self, Span};
 use super::linear::{Input, Output, Projection, Store, linear};
 use super::norm::Normalizer;
+use super::stage::Stage;
 use super::window::Bands;
 use super::workers::{Workers, share_tokens};
 use super::{feed_forward, rope};
@@ -37,34 +41,14 @@ pub(super) struct Context<'c> {
     pub(super) window: Option<&'c mut dyn Bands>,
 }
 
-/// The stages of a pass; those between `Embedding` and `FinalNorm` repeat for each layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Embedding,
-    AttentionNorm,
-    Query,
-    Key,
-    Value,
-    Positions,
-    Attention,
-    AttentionInput,
-    AttentionOutput,
-    FeedForwardNorm,
-    Gate,
-    Up,
-    Activation,
-    Down,
-    FinalNorm,
-    Head,
-    Done,
-}
-
 /// A forward pass under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pass {
     /// Tokens of the pass, and the position of the first.
     pub(super) tokens: usize,
     pub(super) position: usize,
+    /// The last tokens of these, which go all the way through the last layer.
+    through: usize,
     layer: u32,
     stage: Stage,
     /// Bands or heads of the stage that are done.
@@ -72,8 +56,8 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    pub(super) fn new(tokens: usize, position: usize) -> Self {
-        Self { tokens, position, layer: 0, stage: Stage::Embedding, cursor: 0 }
+    pub(super) fn new(tokens: usize, position: usize, through: usize) -> Self {
+        Self { tokens, position, through, layer: 0, stage: Stage::Embedding, cursor: 0 }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -82,18 +66,35 @@ impl Pass {
 
     /// The matrix that is multiplied next and its input's columns, if none of its bands is done.
     pub(super) fn pending(&self, shape: &Shape) -> Option<(Role, usize)> {
-        let (role, cols) = match self.stage {
-            Stage::Query => (Role::Query, shape.hidden),
-            Stage::Key => (Role::Key, shape.hidden),
-            Stage::Value => (Role::Value, shape.hidden),
-            Stage::AttentionOutput => (Role::AttentionOutput, shape.query_dim),
-            Stage::Gate => (Role::Gate, shape.hidden),
-            Stage::Up => (Role::Up, shape.hidden),
-            Stage::Down => (Role::Down, shape.ffn),
-            Stage::Head => (Role::Head, shape.hidden),
-            _ => return None,
-        };
+        let (role, cols) = self.stage.product(shape)?;
         (self.cursor == 0).then_some((role, cols.next_multiple_of(BLOCK)))
+    }
+
+    /// The rows of the input that go into this layer's matrix of that role.
+    pub(super) fn rows(&self, shape: &Shape, role: Role) -> Range<usize> {
+        match role {
+            Role::Head => 0..self.logit_rows(shape),
+            Role::Key | Role::Value => 0..self.tokens,
+            // They were there with the others for keys and values.
+            Role::Query => self.tokens - self.through(shape)..self.tokens,
+            _ => 0..self.through(shape),
+        }
+    }
+
+    /// How many of the tokens, the last ones, go all the way through the layer under way. (If any, all on microcontrollers, which have
+    /// room for one or a few.)
+    fn through(&self, shape: &Shape) -> usize {
+        if !cfg!(acorn_mcu) && self.is_last(shape) { self.through } else { self.tokens }
+    }
+
+    /// Whether nothing is wanted of the layer under way but its keys and values.
+    fn is_cut(&self, shape: &Shape) -> bool {
+        self.through == 0 && self.is_last(shape)
+    }
+
+    /// Whether the layer under way is the last one.
+    fn is_last(&self, shape: &Shape) -> bool {
+        self.layer + 1 >= shape.recipe.layers
     }
 
     /// The layer under way; the number of layers behind the last.
@@ -104,8 +105,8 @@ impl Pass {
     /// Tokens that get logits.
     pub(super) fn logit_rows(&self, shape: &Shape) -> usize {
         match shape.logits {
-            KeepLogits::Last => 1,
-            KeepLogits::All => self.tokens,
+            KeepLogits::All => self.through,
+            _ => self.through.min(1),
         }
     }
 
@@ -118,7 +119,8 @@ impl Pass {
         budget: u64,
     ) -> Result<u64, ReadError> {
         let shape = cx.shape;
-        let (tokens, layer) = (self.tokens, self.layer);
+        let (tokens, through) = (self.tokens, self.through(shape));
+        let first = tokens - through;
         let (query, kv) = (shape.query_dim, shape.kv_dim);
         let done = match self.stage {
             Stage::Embedding => {
@@ -126,11 +128,12 @@ impl Pass {
                 self.next(Stage::AttentionNorm)
             }
             Stage::AttentionNorm => {
-                self.norm_rows(cx, buffers, Role::AttentionNorm, 0, tokens);
-                self.next(Stage::Query)
+                self.norm_rows(cx, buffers, Role::AttentionNorm, tokens);
+                self.next(if self.is_cut(shape) { Stage::Key } else { Stage::Query })
             }
             Stage::Query => {
-                self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key)?
+                let out = (0, query);
+                self.multiply(cx, buffers, Role::Query, out, budget, Stage::Key)?
             }
             Stage::Key => {
                 let out = (query * shape.batch, kv);
@@ -138,17 +141,18 @@ impl Pass {
             }
             Stage::Value => {
                 let out = ((query + kv) * shape.batch, kv);
-                self.multiply(cx, buffers, Role::Value, out, budget, Stage::Positions)?
+                let next = Stage::Positions;
+                self.multiply(cx, buffers, Role::Value, out, budget, next)?
             }
             Stage::Positions => {
-                heads::store(cx, buffers, self.span());
-                self.next(Stage::Attention)
+                heads::store(cx, buffers, self.span(0), first);
+                self.next(if self.is_cut(shape) { Stage::Done } else { Stage::Attention })
             }
             Stage::Attention => self.attention(cx, buffers, budget),
             Stage::AttentionInput => {
                 let rows = self.input_rows(cx, &mut buffers.input, query, &[Role::AttentionOutput]);
-                let rows = rows.take(tokens);
-                share_tokens(cx.workers, tokens * query, rows, |mut row| {
+                let rows = rows.take(through);
+                share_tokens(cx.workers, through * query, rows, |mut row| {
                     quantize(cx.kernel, &mut row);
                 });
                 self.next(Stage::AttentionOutput)
@@ -158,11 +162,12 @@ impl Pass {
                 self.multiply_add(cx, buffers, Role::AttentionOutput, budget, next)?
             }
             Stage::FeedForwardNorm => {
-                self.norm_rows(cx, buffers, Role::FeedForwardNorm, 0, tokens);
+                self.norm_rows(cx, buffers, Role::FeedForwardNorm, through);
                 self.next(if shape.recipe.ungated { Stage::Up } else { Stage::Gate })
             }
             Stage::Gate => {
-                self.multiply(cx, buffers, Role::Gate, (0, shape.ffn), budget, Stage::Up)?
+                let out = (0, shape.ffn);
+                self.multiply(cx, buffers, Role::Gate, out, budget, Stage::Up)?
             }
             Stage::Up => {
                 let behind_gate = if shape.recipe.ungated { 0 } else { shape.ffn * shape.batch };
@@ -174,15 +179,14 @@ impl Pass {
                 self.next(Stage::Down)
             }
             Stage::Down => {
-                let last = usize::try_from(layer).is_ok_and(|layer| layer + 1 >= shape.layers);
+                let last = self.is_last(shape);
                 let next = if last { Stage::FinalNorm } else { Stage::AttentionNorm };
                 let done = self.multiply_add(cx, buffers, Role::Down, budget, next);
                 self.layer += u32::from(self.stage != Stage::Down);
                 done?
             }
             Stage::FinalNorm => {
-                let rows = self.logit_rows(shape);
-                self.norm_rows(cx, buffers, Role::FinalNorm, tokens - rows, rows);
+                self.norm_rows(cx, buffers, Role::FinalNorm, self.logit_rows(shape));
                 self.next(Stage::Head)
             }
             Stage::Head => self.head(cx, buffers, budget)?,
@@ -241,16 +245,9 @@ impl Pass {
         Ok(())
     }
 
-    /// Normalizes `count` tokens from `first` on into the input of the next matrix. `role` is the
-    /// norm's gain.
-    fn norm_rows(
-        &self,
-        cx: &Context<'_>,
-        buffers: &mut Buffers<'_>,
-        role: Role,
-        first: usize,
-        count: usize,
-    ) {
+    /// Normalizes the last `count` tokens into the input of the next matrix. `role` is the norm's gain.
+    fn norm_rows(&self, cx: &Context<'_>, buffers: &mut Buffers<'_>, role: Role, count: usize) {
+        let first = self.tokens - count;
         let hidden = cx.shape.hidden;
         let norm = Normalizer {
             gain: cx.model.vector(role, self.layer),
@@ -273,7 +270,7 @@ impl Pass {
         });
     }
 
-    /// Multiplies the input of all tokens with some bands of a matrix, into [tokens, cols] of the
+    /// Multiplies the input of the matrix's tokens with some of its bands, into [tokens, cols] of the
     /// output from `offset` on.
     fn multiply(
         &mut self,
@@ -285,13 +282,15 @@ impl Pass {
         next: Stage,
     ) -> Result<u64, ReadError> {
         let (matrix, bias) = self.projection(cx, role);
-        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
-        let values = buffers.output.get_mut(offset..offset + cols * self.tokens);
+        let rows = self.rows(cx.shape, role);
+        let input = Input::new(&buffers.input, matrix.padded_cols(), rows.end);
+        let input = if rows.start > 0 { input.split(rows.start).1 } else { input };
+        let values = buffers.output.get_mut(offset..offset + cols * rows.len());
         let output = Output { values: values.unwrap_or_default(), stride: cols, store: Store::Set };
         self.bands(cx, (&matrix, bias), input, output, budget, next)
     }
 
-    /// The same, added to the residual stream.
+    /// The same with the input of the tokens that go through the layer, added to the residual stream.
     fn multiply_add(
         &mut self,
         cx: &mut Context<'_>,
@@ -302,8 +301,10 @@ impl Pass {
     ) -> Result<u64, ReadError> {
         let (matrix, bias) = self.projection(cx, role);
         let stride = cx.shape.hidden;
-        let input = Input::new(&buffers.input, matrix.padded_cols(), self.tokens);
-        let values = buffers.residual.get_mut(..stride * self.tokens);
+        let through = self.through(cx.shape);
+        let input = Input::new(&buffers.input, matrix.padded_cols(), through);
+        let values =
+            buffers.residual.get_mut(stride * (self.tokens - through)..stride * self.tokens);
         let output = Output { values: values.unwrap_or_default(), stride, store: Store::Add };
         self.bands(cx, (&matrix, bias), input, output, budget, next)
     }
@@ -339,7 +340,7 @@ impl Pass {
         next: Stage,
     ) -> Result<u64, ReadError> {
         let bands = matrix.bands();
-        let per_band = (matrix.padded_cols() * self.tokens * BAND_ROWS) as u64;
+        let per_band = (input.floats.len() * BAND_ROWS) as u64;
         let start = self.cursor;
         let allowed = start.saturating_add(pieces(budget, per_band)).min(bands);
         let (kernel, workers) = (cx.kernel, cx.workers);
@@ -371,6 +372,11 @@ impl Pass {
     fn following<'m>(&self, model: &Model<'m>) -> Option<Matrix<'m>> {
         let recipe = model.recipe();
         let (role, layer) = match self.stage {
+            // What is not asked for is not read, either.
+            Stage::Value if self.through == 0 && self.layer + 1 >= recipe.layers => return None,
+            Stage::Down if self.through == 0 && self.layer + 2 >= recipe.layers => {
+                (Role::Key, self.layer + 1)
+            }
             Stage::Query => (Role::Key, self.layer),
             Stage::Key => (Role::Value, self.layer),
             Stage::Value => (Role::AttentionOutput, self.layer),
@@ -398,24 +404,26 @@ impl Pass {
             Role::Head => cx.model.head(),
             _ => cx.model.matrix(*role, self.layer),
         };
-        let wanted = |role| kernel::wants_widened(cx.kernel, matrix(role).encoding(), self.tokens);
+        let tokens = |role: &Role| self.rows(cx.shape, *role).end;
+        let wanted = |role| kernel::wants_widened(cx.kernel, matrix(role).encoding(), tokens(role));
         let wants = !cfg!(target_arch = "x86_64") || then.iter().any(wanted);
         input.rows(cols.next_multiple_of(BLOCK), wants)
     }
 
-    /// Where in the model and in the context the pass is.
-    fn span(&self) -> Span {
-        Span { layer: self.layer, position: self.position, tokens: self.tokens }
+    /// Where in the model and in the context the pass is, from its token `first` on.
+    fn span(&self, first: usize) -> Span {
+        let (position, tokens) = (self.position + first, self.tokens - first);
+        Span { layer: self.layer, position, tokens }
     }
 
     /// Attention of some strips of heads, all tokens each, into the input of the output projection.
     fn attention(&mut self, cx: &Context<'_>, buffers: &mut Buffers<'_>, budget: u64) -> u64 {
         let (strips, heads) = heads::strips(cx.shape);
-        let positions = self.position + self.tokens;
-        let per_strip = (2 * cx.shape.head_dim * heads * positions * self.tokens) as u64;
+        let (positions, tokens) = (self.position + self.tokens, self.through(cx.shape));
+        let per_strip = (2 * cx.shape.head_dim * heads * positions * tokens) as u64;
         let start = self.cursor;
         let end = start.saturating_add(pieces(budget, per_strip)).min(strips);
-        heads::attend_strips(cx, buffers, self.span(), start..end);
+        heads::attend_strips(cx, buffers, self.span(self.tokens - tokens), start..end);
         self.cursor = end;
         if end == strips {
             self.next(Stage::AttentionInput);
@@ -436,8 +444,9 @@ impl Pass {
             }
         };
         let rows = self.input_rows(cx, &mut buffers.input, ffn, &[Role::Down]);
-        let rows = rows.take(self.tokens).enumerate();
-        share_tokens(cx.workers, self.tokens * ffn, rows, |(token, mut row)| {
+        let tokens = self.through(shape);
+        let rows = rows.take(tokens).enumerate();
+        share_tokens(cx.workers, tokens * ffn, rows, |(token, mut row)| {
             let [gate, up] = [gate, Some(up)].map(|all| all.map(|all| part(all, token, ffn)));
             let up = up.unwrap_or_default();
             feed_forward::activate(cx.kernel, recipe.activation, gate, up, row.floats);

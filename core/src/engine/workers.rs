@@ -66,7 +66,8 @@ pub(super) fn share_items<I>(
     });
 }
 
-/// The same for tokens, of which each thread takes those at its [`End`].
+/// The same for tokens, of which each thread takes those at its [`End`]. (Microcontrollers, which take one token at a time, have nothing
+/// to share.)
 pub(super) fn share_tokens<I>(
     workers: &dyn Workers,
     numbers: usize,
@@ -76,7 +77,7 @@ pub(super) fn share_tokens<I>(
     I: DoubleEndedIterator<Item: Send> + ExactSizeIterator + Send,
 {
     if cfg!(acorn_mcu) {
-        return share_items(workers, numbers, items, work);
+        return items.for_each(work);
     }
     let workers = if numbers < WORTH_ASKING { &Inline } else { workers };
     let items = Items::new(items);

@@ -22,7 +22,7 @@ use carve::Carver;
 pub use carve::{ALIGNMENT, Arena, Part};
 pub(crate) use carve::{Claim, End, Items, Strips};
 pub(crate) use inputs::{InputRow, InputRows, Inputs, IntsRow};
-pub(crate) use parts::{Both, Parts, part};
+pub(crate) use parts::{Parts, part};
 pub(crate) use scratch::CHUNK;
 
 use crate::error::{EngineError, PlanError};
@@ -63,6 +63,9 @@ pub enum KeepLogits {
     Last,
     /// Every token's of a batch: what scoring a text needs.
     All,
+    /// Only the last token's, but all go through the last layer: what looking at its inputs needs
+    /// ([`crate::engine::PendingProduct`]).
+    LastOfAll,
 }
 
 /// What an engine shall be able to do.

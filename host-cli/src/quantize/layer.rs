@@ -124,7 +124,7 @@ impl Layer {
             batch: longest,
             kv: Some(KvKind::F32),
             workers: 1,
-            logits: if all { KeepLogits::All } else { KeepLogits::Last },
+            logits: if all { KeepLogits::All } else { KeepLogits::LastOfAll },
             window: None,
         };
         let plan = Plan::new(&model, &limits).map_err(|error| ours(error.to_string()))?;

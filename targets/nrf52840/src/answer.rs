@@ -25,8 +25,14 @@ pub(crate) async fn answer(
     let mut tokens = [0; LINE_BYTES];
     let mut decoder = Decoder::new(tokenizer); // whole characters out of tokens
     engine.reset();
-    for &token in encode(tokenizer, prompt, &mut tokens)? {
-        pass(engine, token, watchdog).await?;
+    let tokens = encode(tokenizer, prompt, &mut tokens)?;
+    for (count, &token) in (1..).zip(tokens) {
+        if count < tokens.len() {
+            engine.begin_without_logits(&[token])?;
+        } else {
+            engine.begin(&[token])?;
+        }
+        finish(engine, watchdog).await?;
     }
     loop {
         let token = greedy(engine.logits());
@@ -39,7 +45,8 @@ pub(crate) async fn answer(
         if engine.position() == engine.context() {
             break;
         }
-        pass(engine, token, watchdog).await?;
+        engine.begin(&[token])?;
+        finish(engine, watchdog).await?;
     }
     let mut text = serial::Text::new();
     decoder.finish(|part| serial::append(&mut text, part));
@@ -47,13 +54,8 @@ pub(crate) async fn answer(
     Ok(())
 }
 
-/// Feeds the model a token, a piece of work at a time.
-async fn pass(
-    engine: &mut Engine<'_>,
-    token: u32,
-    watchdog: &mut WatchdogHandle,
-) -> Result<(), Error> {
-    engine.begin(&[token])?;
+/// Finishes the pass under way, a piece of work at a time.
+async fn finish(engine: &mut Engine<'_>, watchdog: &mut WatchdogHandle) -> Result<(), Error> {
     while engine.poll(BUDGET)? == Progress::Pending {
         watchdog.pet();
         yield_now().await; // other tasks run here

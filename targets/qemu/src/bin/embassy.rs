@@ -57,8 +57,14 @@ async fn answer() -> Result<(), Error> {
 
     let mut tokens = [0; LINE_BYTES];
     let mut decoder = Decoder::new(tokenizer);
-    for &token in encode(tokenizer, prompt, &mut tokens)? {
-        pass(&mut engine, token, &mut watchdog).await?;
+    let tokens = encode(tokenizer, prompt, &mut tokens)?;
+    for (count, &token) in (1..).zip(tokens) {
+        if count < tokens.len() {
+            engine.begin_without_logits(&[token])?;
+        } else {
+            engine.begin(&[token])?;
+        }
+        finish(&mut engine, &mut watchdog).await?;
     }
     loop {
         let token = greedy(engine.logits());
@@ -69,16 +75,16 @@ async fn answer() -> Result<(), Error> {
         if engine.position() == engine.context() {
             break;
         }
-        pass(&mut engine, token, &mut watchdog).await?;
+        engine.begin(&[token])?;
+        finish(&mut engine, &mut watchdog).await?;
     }
     decoder.finish(|text| print!("{text}"));
     println!();
     Ok(())
 }
 
-/// Feeds the model a token, a piece of work at a time.
-async fn pass(engine: &mut Engine<'_>, token: u32, watchdog: &mut Watchdog) -> Result<(), Error> {
-    engine.begin(&[token])?;
+/// Finishes the pass under way, a piece of work at a time.
+async fn finish(engine: &mut Engine<'_>, watchdog: &mut Watchdog) -> Result<(), Error> {
     while engine.poll(BUDGET)? == Progress::Pending {
         watchdog.feed();
         yield_now().await; // other tasks run here
