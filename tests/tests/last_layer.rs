@@ -6,6 +6,7 @@ use acorn_cli::threads::Threads;
 use acorn_core::error::EngineError;
 use acorn_core::format::tensor_table::Role;
 use acorn_core::{Engine, KeepLogits, KvKind, Limits, Model, Plan, Progress};
+use acorn_tests::device::Device;
 use acorn_tests::{Memory, converted, fixtures, model_dir, with_engine};
 
 /// Rotary and learned positions, gated or not, with biases and centres of keys.
@@ -122,5 +123,46 @@ fn the_last_layer_does_what_the_logits_need() {
             *layer < last || (*layer == last && matches!(role, Role::Key | Role::Value))
         };
         assert!(all.iter().filter(kept).eq(&none), "{name}");
+    }
+}
+
+/// From a device: neither the head nor what logits need of the last layer.
+#[test]
+fn what_is_left_out_is_not_read() {
+    for name in MODELS {
+        for quant in [Quant::Q8, Quant::Q4] {
+            let file = file(name, quant);
+            let device = Device::new(&file);
+            let (mut source, mut resident) = (device.clone(), Vec::new());
+            resident.resize(Model::resident_bytes(&mut source).expect("a valid start"), 0);
+            let model = Model::open(&mut source, &mut resident).expect("a valid model");
+            let last = model.recipe().layers - 1;
+            let (mut expected, mut bands) = (0, 0);
+            for tensor in model.tensors().filter(|tensor| tensor.encoding.is_matrix()) {
+                match tensor.role {
+                    Role::Embedding | Role::PositionEmbedding => {
+                        bands += tensor.len / u64::from(tensor.rows.div_ceil(8));
+                    }
+                    Role::Key | Role::Value => expected += tensor.len,
+                    role if Role::LAYER.contains(&role) && tensor.layer < last => {
+                        expected += tensor.len;
+                    }
+                    _ => {}
+                }
+            }
+            let limits = Limits { window: Some(1 << 20), ..LIMITS };
+            let plan = Plan::new(&model, &limits).expect("a plan");
+            let mut memory = Memory::new(plan.arena_bytes());
+            let engine = Engine::streaming(&model, &plan, memory.arena(), &mut source);
+            let mut engine = engine.expect("an engine");
+            for budget in [u64::MAX, 1] {
+                device.take_reads();
+                engine.begin_without_logits(&tokens()[..1]).expect("a token that fits");
+                finish(&mut engine, budget);
+                let found: u64 = device.take_reads().iter().map(|&(_, len)| len as u64).sum();
+                let least = expected..=expected + bands;
+                assert!(least.contains(&found), "{name}: {found} bytes, not {least:?}");
+            }
+        }
     }
 }

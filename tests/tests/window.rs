@@ -7,7 +7,6 @@ use acorn_cli::threads::Threads;
 use acorn_core::error::{EngineError, FormatErrorKind, OpenError, ReadError};
 use acorn_core::format::directory::Kind;
 use acorn_core::format::tensor_table::Role;
-use acorn_core::model::Tensor;
 use acorn_core::plan::Part;
 use acorn_core::{
     Engine, Inline, KeepLogits, Limits, Model, Plan, PlanError, Progress, Source, Workers,
@@ -179,13 +178,6 @@ fn each_byte_is_read_once_per_pass() {
             let head = matrices.iter().find(|tensor| tensor.role == head).expect("a head");
             expected.push((head.offset, head.len));
             let layers_and_head: u64 = expected.iter().map(|(_, len)| len).sum();
-            let last = model.recipe().layers - 1;
-            let wanted = |tensor: &&Tensor<'_>| {
-                Role::LAYER.contains(&tensor.role)
-                    && (tensor.layer < last || matches!(tensor.role, Role::Key | Role::Value))
-            };
-            let keys_and_values: u64 =
-                matrices.iter().filter(wanted).map(|tensor| tensor.len).sum();
 
             let device = Device::new(&file);
             let embeddings = matrices.iter().filter(|tensor| rows(tensor.role)).count();
@@ -219,12 +211,6 @@ fn each_byte_is_read_once_per_pass() {
                         }
                         assert_eq!(rest.next(), None);
                     }
-                    // Without logits neither the head nor what they need of the last layer.
-                    engine.begin_without_logits(&tokens(4)[3..]).expect("a token that fits");
-                    while engine.poll(budget) == Ok(Progress::Pending) {}
-                    let total: u64 = device.take_reads().iter().map(|&(_, len)| len as u64).sum();
-                    let least = keys_and_values..=keys_and_values + bands;
-                    assert!(least.contains(&total), "{name}: {total} bytes, not {least:?}");
                 });
             }
         }

@@ -76,10 +76,15 @@ fn several<'c>(
                         Places::new(projection, index, store).put(products, rows);
                     }
                     (band, Some(next), Some(more)) => {
-                        let scales = match (kernel.q4_two, band, next) {
+                        let scales = match (kernel.two, band, next) {
+                            (Some(two), Band::Q8(band), Band::Q8(next)) => {
+                                let bands = [band.groups, next.groups];
+                                (two.q8)(bands, x.ints, [&mut *sums, &mut *more]);
+                                [band.scales, next.scales]
+                            }
                             (Some(two), Band::Q4(band), Band::Q4(next)) => {
                                 let bands = [(band.groups, band.pairs), (next.groups, next.pairs)];
-                                two(bands, x.ints, [&mut *sums, &mut *more]);
+                                (two.q4)(bands, x.ints, [&mut *sums, &mut *more]);
                                 [band.scales, next.scales]
                             }
                             _ => [

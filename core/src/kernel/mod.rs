@@ -57,8 +57,8 @@ pub struct Ints<'a> {
 }
 
 /// Room per block for what kernels read for every band and is therefore made once per token: on microcontrollers
-/// the block's activations in words, with what its zeros are multiplied with; on AArch64 only the latter, on x86-64 a
-/// token's activations in 16 bits.
+/// the block's activations in words, with what its zeros are multiplied with; on AArch64 only the latter, on x86-64 what of a
+/// token's activations is light, and a list of the rest.
 pub type Widened = [u32; 2 + BLOCK / 2];
 
 impl<'a> Ints<'a> {
@@ -97,8 +97,23 @@ pub type DotQ8 = fn(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]);
 /// row's scale.
 pub type DotQ4 = fn(groups: &[Group], pairs: &[[u8; 16]], x: Ints<'_>, sums: &mut [Sums<i32>]);
 
-/// The same for two bands at once, with as many sums of each as there are tokens.
-pub type DotQ4Two = fn(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]);
+/// [`DotQ8`] for two bands.
+pub type DotQ8Two = fn(bands: [&[Group]; 2], x: Ints<'_>, sums: SumsOfTwo<'_>);
+
+/// [`DotQ4`] for two bands.
+pub type DotQ4Two = fn(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: SumsOfTwo<'_>);
+
+/// As many sums of each band as there are tokens.
+pub type SumsOfTwo<'a> = [&'a mut [Sums<i32>]; 2];
+
+/// The same for two bands at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Two {
+    /// For q8 bands.
+    pub q8: DotQ8Two,
+    /// For q4 bands.
+    pub q4: DotQ4Two,
+}
 
 /// A band's groups of nibbles, and their parameters.
 pub type Nibbles<'a> = (&'a [Group], &'a [[u8; 16]]);
@@ -143,8 +158,8 @@ pub struct Kernel {
     pub q8: DotQ8,
     /// For q4 bands.
     pub q4: DotQ4,
-    /// For two q4 bands at once, where many tokens are faster so.
-    pub q4_two: Option<DotQ4Two>,
+    /// For two bands at once, where many tokens are faster so.
+    pub two: Option<Two>,
     /// Whether on x86-64, where [`Ints::widened`] serves nothing else, many tokens by q8 bands are faster with it.
     pub widens_q8: bool,
     /// For q8 bands and one token.

@@ -82,7 +82,8 @@ fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
     let (all, block_sums) = (Guarded::new(&all), Guarded::new(&block_sums));
     let ints = Ints { cols, values: all.get(), block_sums: block_sums.get(), widened: &[] };
     let widened = widened(&ints);
-    for (kernel, ints) in kernels_and(ints, widened.get()) {
+    let each = kernels_and(ints, widened.get());
+    for &(kernel, ints) in &each {
         let mut sums = vec![Sums::<i32>::default(); tokens];
         let expected = match Band::new(encoding, cols, bytes.get()) {
             Band::Q8(band) => {
@@ -100,31 +101,43 @@ fn check(encoding: Encoding, weights: &Weights, x: &[i8], tokens: usize) {
             assert_eq!(sums.map(i64::from), expected(weights, x), "{name} {encoding} K {cols}");
         }
     }
-    if encoding == Encoding::Q4 {
-        check_two(bytes.get(), weights, ints);
-    }
+    check_two(encoding, bytes.get(), weights, &each);
 }
 
 /// The same for kernels that take a band, `bytes`, and another at once: here the same rows in another order.
-fn check_two(bytes: &[u8], weights: &Weights, x: Ints<'_>) {
+fn check_two(
+    encoding: Encoding,
+    bytes: &[u8],
+    weights: &Weights,
+    each: &[(&'static Kernel, Ints<'_>)],
+) {
     let mut turned = weights.clone();
     turned.rows.rotate_left(3);
     turned.sub_scales.rotate_left(3);
     turned.zeros.rotate_left(3);
-    let turned = Guarded::new(&packed(Encoding::Q4, &turned));
-    let bands = [bytes, turned.get()].map(|bytes| Band::new(Encoding::Q4, x.cols, bytes));
-    let [Band::Q4(band), Band::Q4(turned)] = bands else { unreachable!("nibbles") };
-    let bands = [(band.groups, band.pairs), (turned.groups, turned.pairs)];
-    for kernel in kernels() {
-        let Some(two) = kernel.q4_two else { continue };
+    let turned = Guarded::new(&packed(encoding, &turned));
+    for (kernel, x) in each {
+        let Some(two) = kernel.two else { continue };
         let mut sums = [(); 2].map(|()| vec![Sums::<i32>::default(); x.tokens()]);
-        two(bands, x, sums.each_mut().map(Vec::as_mut_slice));
+        let all = sums.each_mut().map(Vec::as_mut_slice);
+        let naive = match [bytes, turned.get()].map(|bytes| Band::new(encoding, x.cols, bytes)) {
+            [Band::Q8(band), Band::Q8(turned)] => {
+                (two.q8)([band.groups, turned.groups], *x, all);
+                naive::q8
+            }
+            [Band::Q4(band), Band::Q4(turned)] => {
+                let bands = [(band.groups, band.pairs), (turned.groups, turned.pairs)];
+                (two.q4)(bands, *x, all);
+                naive::q4
+            }
+            _ => unreachable!("integers only"),
+        };
         let [sums, turned] = sums;
         for ((x_row, mut sums), turned) in x.values.chunks(x.cols).zip(sums).zip(turned) {
-            let (name, cols) = (kernel.name, x.cols);
-            assert_eq!(sums.map(i64::from), naive::q4(weights, x_row), "{name} q4 K {cols}");
+            let what = format!("{} {} K {}", kernel.name, encoding.name(), x.cols);
+            assert_eq!(sums.map(i64::from), naive(weights, x_row), "{what}");
             sums.rotate_left(3);
-            assert_eq!(sums, turned, "{name}, second band, q4 K {cols}");
+            assert_eq!(sums, turned, "{what}, second band");
         }
     }
 }
@@ -145,7 +158,9 @@ fn extremes_are_exact() {
     for cols in [32, 64, 96, 160, 992, 4096, 26_400] {
         for x in [127, -127] {
             for weight in [127, -127] {
-                check(Encoding::Q8, &uniform(cols, weight, 1, 0), &vec![x; cols], 1);
+                for tokens in [1, if cols > 992 { 1 } else { 17 }] {
+                    check(Encoding::Q8, &uniform(cols, weight, 1, 0), &vec![x; cols], tokens);
+                }
             }
             for (weight, sub, zero) in
                 [(0, 16, -8), (0, 1, -8), (15, 16, 7), (15, 1, 7), (0, 16, 7), (8, 16, 0)]
@@ -159,6 +174,24 @@ fn extremes_are_exact() {
         }
     }
     check(Encoding::Q8, &uniform(1 << 17, -127, 1, 0), &vec![-127; 1 << 17], 1);
+}
+
+/// Kernels may add up in fewer bits what is small enough: all of it, or all but a few.
+#[test]
+fn sums_around_16_bits_are_exact() {
+    let cols = 32 * 29;
+    for (weight, x) in [(68, 59), (69, 59), (68, 60), (90, 45), (127, 31), (64, 64), (65, 64)] {
+        for (weight, x) in [(weight, x), (-weight, x), (weight, -x), (-weight, -x)] {
+            check(Encoding::Q8, &uniform(cols, weight, 1, 0), &vec![x; cols], 20);
+            let mut weights = uniform(cols, weight, 1, 0);
+            let mut x = vec![x; cols];
+            for place in [3, 77, 78, 300, 301, 302, cols - 1] {
+                weights.rows[place % 8][place] = 127;
+                x[(place * 5) % cols] = -127;
+            }
+            check(Encoding::Q8, &weights, &x, 20);
+        }
+    }
 }
 
 /// Rows of more blocks than a kernel lays out at a time, and every number of tokens that share that.
@@ -236,14 +269,32 @@ proptest! {
         let block_sums: Vec<i16> =
             all.chunks(32).map(|block| block.iter().map(|&x| i16::from(x)).sum()).collect();
         let all = Guarded::new(&all);
-        for kernel in kernels() {
-            let ints = Ints { cols, values: all.get(), block_sums: &block_sums, widened: &[] };
+        let ints = Ints { cols, values: all.get(), block_sums: &block_sums, widened: &[] };
+        let widened = widened(&ints);
+        for (kernel, ints) in kernels_and(ints, widened.get()) {
             let mut sums = vec![Sums::<i32>::default(); tokens];
             (kernel.q8)(groups.get(), ints, &mut sums);
             for (x, sums) in all.get().chunks(cols).zip(&sums) {
                 prop_assert_eq!(sums.map(i64::from), naive::q8(&weights, x), "{}", kernel.name);
             }
         }
+    }
+
+    /// Numbers as they are in models: few are large.
+    #[test]
+    fn q8_is_exact_for_small_numbers(
+        (weights, x, tokens) in case(-127..=127),
+        (divisor, seldom) in (1i32..=9, 2usize..=300),
+    ) {
+        let smaller = |index: usize, value: i32| {
+            if index.is_multiple_of(seldom) { value } else { value / divisor }
+        };
+        let mut weights = weights;
+        for (r, row) in weights.rows.iter_mut().enumerate() {
+            row.iter_mut().enumerate().for_each(|(k, w)| *w = smaller(k * 8 + r, *w));
+        }
+        let x: Vec<i8> = (0..).zip(&x).map(|(k, &x)| smaller(k, i32::from(x)) as i8).collect();
+        check(Encoding::Q8, &weights, &x, tokens);
     }
 
     #[test]

@@ -27,7 +27,7 @@ static KERNEL: Kernel = Kernel {
     f32: scalar::KERNEL.f32,
     q8: q8::q8,
     q4: q4::q4,
-    q4_two: None,
+    two: None,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(q8::q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(q4::q4, bands, x, scale, out),

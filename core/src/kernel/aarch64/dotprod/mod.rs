@@ -40,7 +40,7 @@ pub(super) static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4::q4(groups, pairs, x, sums) }
     },
-    q4_two: None,
+    two: None,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| {
         // SAFETY: as above.

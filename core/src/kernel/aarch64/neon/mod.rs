@@ -35,7 +35,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     f32: float::f32,
     q8: q8::q8,
     q4: q4::q4,
-    q4_two: None,
+    two: None,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| {
         gemv(bands, scale, out, |bytes| q8::one_token(Band::new(bytes).groups, *x));

@@ -39,7 +39,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     f32: scalar::KERNEL.f32,
     q8: scalar::KERNEL.q8,
     q4: q4::q4,
-    q4_two: None,
+    two: None,
     widens_q8: false,
     gemv_q8: q8::gemv_q8,
     gemv_q4: q4::gemv_q4,

@@ -12,6 +12,7 @@ use core::ops::Range;
 
 use super::super::ahead::Next;
 use super::super::registers::{Parameters, broadcast, load, store};
+use super::columns;
 use crate::format::BLOCK;
 use crate::kernel::{Ints, Nibbles, Sums};
 
@@ -23,36 +24,6 @@ const MOST: usize = 3;
 
 /// Registers of a block's weights.
 const PER_BLOCK: usize = BLOCK / 4;
-
-/// Four columns of two bands, `$at` bytes from the block's first weights, by the activations of three tokens, `$k` bytes
-/// from the block's first ones: a block's `first`, or `more` of them to be added.
-macro_rules! columns {
-    ($at:literal, $k:literal, $add:ident) => {
-        concat!(
-            "vmovdqa {v}, ymmword ptr [{weights} + ", $at, "]\n",
-            "vmovdqa {w}, ymmword ptr [{weights} + ", $at, " + 32]\n",
-            columns!(@token $add, "{x}", $k, "a0", "b0"),
-            columns!(@token $add, "{x} + {cols}", $k, "a1", "b1"),
-            columns!(@token $add, "{x} + 2 * {cols}", $k, "a2", "b2"),
-        )
-    };
-    (@token first, $x:literal, $k:literal, $a:literal, $b:literal) => {
-        concat!(
-            "vpbroadcastd {p}, dword ptr [", $x, " + ", $k, "]\n",
-            "vpmaddubsw {", $a, "}, {v}, {p}\n",
-            "vpmaddubsw {", $b, "}, {w}, {p}\n",
-        )
-    };
-    (@token more, $x:literal, $k:literal, $a:literal, $b:literal) => {
-        concat!(
-            "vpbroadcastd {p}, dword ptr [", $x, " + ", $k, "]\n",
-            "vpmaddubsw {q}, {v}, {p}\n",
-            "vpmaddubsw {p}, {w}, {p}\n",
-            "vpaddw {", $a, "}, {", $a, "}, {q}\n",
-            "vpaddw {", $b, "}, {", $b, "}, {p}\n",
-        )
-    };
-}
 
 /// A block's sum times the steps of the band `$at` bytes from the first one's, added to the total.
 macro_rules! total {

@@ -12,10 +12,11 @@
 //! ```
 //!
 //! Up to 8 tokens share each load of weights; their sums stay in registers. More share weights that are laid out for
-//! them: bytes as numbers of 16 bits, [`widened`]; nibbles as bytes, of two bands that share each load of activations,
-//! [`expand`].
+//! them, of two bands that share each load of activations: nibbles, [`expand`], or [`bytes`] whose products are [`light`]. Of narrow rows few are: [`widened`].
 
+mod bytes;
 mod expand;
+mod light;
 mod widened;
 
 use core::arch::x86_64::*;
@@ -23,7 +24,7 @@ use core::arch::x86_64::*;
 use super::ahead;
 use super::registers::{Parameters, broadcast, load, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
-use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, Wide, gemv};
+use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, Two, Wide, Widened, gemv};
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx2",
@@ -36,9 +37,15 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
-    q4_two: Some(|bands, x, sums| {
-        // SAFETY: as above.
-        unsafe { q4_two(bands, x, sums) }
+    two: Some(Two {
+        q8: |bands, x, sums| {
+            // SAFETY: as above.
+            unsafe { q8_two(bands, x, sums) }
+        },
+        q4: |bands, x, sums| {
+            // SAFETY: as above.
+            unsafe { q4_two(bands, x, sums) }
+        },
     }),
     widens_q8: true,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
@@ -47,12 +54,52 @@ static KERNEL: Kernel = Kernel {
     elementwise: super::elementwise_for!("avx2"),
 };
 
-pub(in crate::kernel) use widened::widen;
+/// Columns from which on most of a row's numbers are [`light`]: the largest one makes the others small.
+const WIDE: usize = 384;
+
+/// See [`crate::kernel::widen`].
+pub(in crate::kernel) fn widen(values: &[i8], out: &mut [Widened]) {
+    if values.len() < WIDE {
+        return widened::widen(values, out);
+    }
+    light::widen(values, out);
+}
 
 /// The kernel, on machines that have AVX2.
 pub(super) fn kernel() -> Option<&'static Kernel> {
     super::detect::avx2().then_some(&KERNEL)
 }
+
+/// Four columns of two bands, `$at` bytes from the block's first weights, by the activations of three tokens, `$k` bytes
+/// from the block's first ones: a block's `first`, or `more` of them to be added.
+macro_rules! columns {
+    ($at:literal, $k:literal, $add:ident) => {
+        concat!(
+            "vmovdqa {v}, ymmword ptr [{weights} + ", $at, "]\n",
+            "vmovdqa {w}, ymmword ptr [{weights} + ", $at, " + 32]\n",
+            columns!(@token $add, "{x}", $k, "a0", "b0"),
+            columns!(@token $add, "{x} + {cols}", $k, "a1", "b1"),
+            columns!(@token $add, "{x} + 2 * {cols}", $k, "a2", "b2"),
+        )
+    };
+    (@token first, $x:literal, $k:literal, $a:literal, $b:literal) => {
+        concat!(
+            "vpbroadcastd {p}, dword ptr [", $x, " + ", $k, "]\n",
+            "vpmaddubsw {", $a, "}, {v}, {p}\n",
+            "vpmaddubsw {", $b, "}, {w}, {p}\n",
+        )
+    };
+    (@token more, $x:literal, $k:literal, $a:literal, $b:literal) => {
+        concat!(
+            "vpbroadcastd {p}, dword ptr [", $x, " + ", $k, "]\n",
+            "vpmaddubsw {q}, {v}, {p}\n",
+            "vpmaddubsw {p}, {w}, {p}\n",
+            "vpaddw {", $a, "}, {", $a, "}, {q}\n",
+            "vpaddw {", $b, "}, {", $b, "}, {p}\n",
+        )
+    };
+}
+use columns;
 
 /// Dot products of floats; only for tables that are handed out where AVX2 has been seen.
 pub(super) fn f32(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>]) {
@@ -97,10 +144,25 @@ fn f32_tile<const T: usize>(columns: &[Group], x: &[f32], sums: &mut [Sums<f32>;
 #[target_feature(enable = "avx2")]
 fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
     let many = x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens();
-    if many && widened::there(&x) {
-        return widened::q8(groups, x, &mut sums[..x.tokens()]);
+    if many && light::there(&x) {
+        let sums = &mut sums[..x.tokens()];
+        if x.cols < WIDE {
+            return widened::q8(groups, x, sums);
+        }
+        return bytes::q8([groups], x, [sums]);
     }
     super::tiles!(x, sums, [4] [3] [2] [1] q8_tile(groups));
+}
+
+#[target_feature(enable = "avx2")]
+fn q8_two(bands: [&[Group]; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
+    let many = x.tokens() >= super::WORTH_EXPANDING && x.cols >= WIDE;
+    if many && light::there(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+        return bytes::q8(bands, x, sums);
+    }
+    for (groups, sums) in bands.into_iter().zip(sums) {
+        q8(groups, x, sums);
+    }
 }
 
 #[inline]

@@ -1,4 +1,5 @@
-//! AVX2 for many tokens by bytes: weights are laid out once for all of them as numbers of 16 bits, as activations are.
+//! AVX2 for many tokens by bytes, in narrow rows, whose numbers are seldom [light](super::light): weights are laid out once for all
+//! tokens as numbers of 16 bits, as activations are.
 //!
 //! Then 16 products take two instructions, VPMADDWD and VPADDD. Bytes take four for 32 (VPSIGNB, VPMADDUBSW, VPMADDWD, VPADDD),
 //! three of which only two of four ports can do: on a Zen 4 the loops make 88 and 62 to 72 billion multiply-accumulates a second.
@@ -24,8 +25,8 @@ const MOST: usize = 6;
 /// Four columns of eight rows.
 type Quad = [__m256i; 2];
 
-/// See [`crate::kernel::widen`]: a token's activations, one behind the other.
-pub(in crate::kernel) fn widen(values: &[i8], out: &mut [Widened]) {
+/// Lays out a token's activations one behind the other.
+pub(super) fn widen(values: &[i8], out: &mut [Widened]) {
     let room = out.as_flattened_mut();
     let count = values.len().min(2 * room.len());
     // SAFETY: a word has two numbers of 16 bits, and any of them make one; so many are there.
@@ -35,15 +36,10 @@ pub(in crate::kernel) fn widen(values: &[i8], out: &mut [Widened]) {
     }
 }
 
-/// Whether all tokens, of whole blocks, have been widened.
-pub(super) fn there(x: &Ints<'_>) -> bool {
-    x.cols.is_multiple_of(BLOCK) && x.widened.len() >= x.tokens() * (x.cols / BLOCK)
-}
-
 /// See [`crate::kernel::DotQ8`]; as many sums as tokens, which have been widened.
 #[target_feature(enable = "avx2")]
 pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    debug_assert!(there(&x) && x.tokens() == sums.len());
+    debug_assert!(super::light::there(&x) && x.tokens() == sums.len());
     let mut weights = [const { MaybeUninit::<Quad>::uninit() }; TOGETHER];
     let groups = groups.get(..x.cols / 4).unwrap_or(groups);
     if groups.is_empty() {
@@ -70,7 +66,7 @@ pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
                 {
                     let x: *const i16 = x.widened.as_ptr().cast();
                     let x = x.wrapping_add(done * stride + 4 * first);
-                    // SAFETY: each token has widened columns for all of its groups (`there`), these from `first` on.
+                    // SAFETY: each token has widened columns for all of its groups (`super::light::there`), these from `first` on.
                     unsafe { tile::<$size>(weights, x, stride, sums, first > 0) };
                     done += $size;
                     next.step();

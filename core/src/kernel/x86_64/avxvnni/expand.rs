@@ -178,24 +178,28 @@ impl<const B: usize> Expanded<B> {
     }
 }
 
-/// See [`crate::kernel::DotQ8`]; as many sums as tokens, whose block sums are all there.
+/// See [`crate::kernel::DotQ8`], for B bands; as many sums of each as tokens, whose block sums are all there.
 #[target_feature(enable = "avx2,avxvnni")]
-pub(super) fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
-    debug_assert!(x.tokens() == sums.len());
-    let mut expanded = Expanded::<1>::new();
-    let groups = groups.get(..x.cols / 4).unwrap_or(groups);
-    if groups.is_empty() {
-        sums.fill(Sums::default());
-    }
+pub(super) fn q8<const B: usize>(
+    bands: [&[Group]; B],
+    x: Ints<'_>,
+    mut sums: [&mut [Sums<i32>]; B],
+) {
     const MOST: usize = TOGETHER * PER_BLOCK;
-    let steps = groups.len().div_ceil(MOST) * x.tokens().div_ceil(SUMS);
-    let mut next = Next::new(1, groups, &[], steps);
-    for first in (0..groups.len()).step_by(MOST) {
-        let part = first..groups.len().min(first + MOST);
-        expanded.bytes(&[groups], &part);
+    debug_assert!(sums.iter().all(|sums| x.tokens() == sums.len()));
+    let mut expanded = Expanded::<B>::new();
+    let count = bands.iter().map(|groups| groups.len()).fold(x.cols / 4, usize::min);
+    if count == 0 {
+        sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
+    }
+    let steps = count.div_ceil(MOST) * x.tokens().div_ceil(SUMS / B);
+    let mut next = Next::new(B, bands[0], &[], steps);
+    for first in (0..count).step_by(MOST) {
+        let part = first..count.min(first + MOST);
+        expanded.bytes(&bands, &part);
         // SAFETY: so many groups have been laid out, no more than tokens have columns, with their sums
         // (`super::super::in_contract`).
-        unsafe { expanded.add_to::<false>(&mut [&mut *sums], x, &part, &mut next) }
+        unsafe { expanded.add_to::<false>(&mut sums, x, &part, &mut next) }
     }
 }
 

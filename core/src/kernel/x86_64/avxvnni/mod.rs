@@ -11,7 +11,7 @@ use core::arch::x86_64::*;
 use super::ahead;
 use super::registers::{Parameters, broadcast, load, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
-use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, gemv};
+use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, Two, gemv};
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avxvnni",
@@ -24,9 +24,15 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
-    q4_two: Some(|bands, x, sums| {
-        // SAFETY: as above.
-        unsafe { q4_two(bands, x, sums) }
+    two: Some(Two {
+        q8: |bands, x, sums| {
+            // SAFETY: as above.
+            unsafe { q8_two(bands, x, sums) }
+        },
+        q4: |bands, x, sums| {
+            // SAFETY: as above.
+            unsafe { q4_two(bands, x, sums) }
+        },
     }),
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
@@ -54,7 +60,7 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return;
     }
     if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
-        return expand::q8(groups, x, &mut sums[..x.tokens()]);
+        return expand::q8([groups], x, [&mut sums[..x.tokens()]]);
     }
     super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q8_tile(groups));
 }
@@ -112,6 +118,17 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return expand::q4([(groups, pairs)], x, [&mut sums[..x.tokens()]]);
     }
     super::tiles!(x, sums, [8, 1] [4, 2] [2, 4] [1, 8] q4_tile((groups, pairs)));
+}
+
+#[target_feature(enable = "avx2,avxvnni")]
+fn q8_two(bands: [&[Group]; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
+    let many = x.tokens() >= super::WORTH_EXPANDING;
+    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+        return expand::q8(bands, x, sums);
+    }
+    for (groups, sums) in bands.into_iter().zip(sums) {
+        q8(groups, x, sums);
+    }
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
