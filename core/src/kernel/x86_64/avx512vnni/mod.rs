@@ -24,7 +24,7 @@ use super::ahead;
 use super::registers::{load, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
 use crate::kernel::elementwise::Elementwise;
-use crate::kernel::{Group, Ints, Kernel, Sums, gemv};
+use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, Two, gemv};
 use registers::{add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned};
 
 static KERNEL: Kernel = Kernel {
@@ -38,7 +38,16 @@ static KERNEL: Kernel = Kernel {
         // SAFETY: as above.
         unsafe { q4(groups, pairs, x, sums) }
     },
-    two: None,
+    two: Some(Two {
+        q8: |bands, x, sums| {
+            // SAFETY: as above.
+            unsafe { q8_two(bands, x, sums) }
+        },
+        q4: |bands, x, sums| {
+            // SAFETY: as above.
+            unsafe { q4_two(bands, x, sums) }
+        },
+    }),
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
@@ -73,11 +82,22 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return;
     }
     if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
-        return expand::q8(groups, x, &mut sums[..x.tokens()]);
+        return expand::q8([groups], x, [&mut sums[..x.tokens()]]);
     }
     match sums {
         [sum] if x.tokens() == 1 => *sum = q8_one(groups, x),
         _ => super::tiles!(x, sums, [8, 2] [4, 4] [2, 4] [1, 8] q8_tile(groups)),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q8_two(bands: [&[Group]; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
+    let many = x.tokens() >= super::WORTH_EXPANDING;
+    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+        return expand::q8(bands, x, sums);
+    }
+    for (groups, sums) in bands.into_iter().zip(sums) {
+        q8(groups, x, sums);
     }
 }
 
@@ -145,9 +165,20 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
         return;
     }
     if x.tokens() >= super::WORTH_EXPANDING && sums.len() >= x.tokens() {
-        return expand::q4(groups, pairs, x, &mut sums[..x.tokens()]);
+        return expand::q4([(groups, pairs)], x, [&mut sums[..x.tokens()]]);
     }
     super::tiles!(x, sums, [8, 2] [4, 4] [2, 4] [1, 8] q4_tile((groups, pairs)));
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn q4_two(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
+    let many = x.tokens() >= super::WORTH_EXPANDING;
+    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+        return expand::q4(bands, x, sums);
+    }
+    for ((groups, pairs), sums) in bands.into_iter().zip(sums) {
+        q4(groups, pairs, x, sums);
+    }
 }
 
 /// T tokens, with U sums in flight each.
