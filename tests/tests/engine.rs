@@ -113,10 +113,18 @@ fn threads_change_no_bit() {
         let expected = decoded(&file, KvKind::Int8);
         let model = Model::parse(&file).expect("a valid model");
         // More threads than planned for, too: the others do the work.
-        // In small parts, and in parts of which each thread has its own half.
-        for (threads, planned, batch) in
-            [(2, 2, 16), (3, 3, 16), (4, 4, 16), (4, 2, 16), (2, 2, 71), (3, 3, 71), (2, 2, 64)]
-        {
+        // In small parts, in parts of which each thread has its own half, and in one so large that threads share all there is.
+        for (threads, planned, batch) in [
+            (2, 2, 16),
+            (3, 3, 16),
+            (4, 4, 16),
+            (4, 2, 16),
+            (2, 2, 71),
+            (3, 3, 71),
+            (2, 2, 64),
+            (2, 2, 150),
+            (3, 2, 150),
+        ] {
             let limits = Limits {
                 context: 160,
                 batch,

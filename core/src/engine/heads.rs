@@ -26,7 +26,7 @@ pub(super) struct Span {
 #[inline(never)] // Its buffers are no part of the stack under the products.
 pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span, first: usize) {
     let shape = cx.shape;
-    let live = span.tokens - first;
+    let through = span.tokens - first;
     let layer = usize::try_from(span.layer).unwrap_or(usize::MAX);
     let (query, kv) = (shape.query_dim.max(1), shape.kv_dim.max(1));
     let (queries, rest) =
@@ -38,8 +38,8 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span, fir
         (int8 && shape.recipe.key_centers).then(|| cx.model.vector(Role::KeyCenter, span.layer));
     let rotations = &*buffers.rotary;
     if rotary {
-        let rows = Parts::new(queries, query).take(live).enumerate();
-        share_tokens(cx.workers, live * query, rows, |(row, query)| {
+        let rows = Parts::new(queries, query).take(through).enumerate();
+        share_tokens(cx.workers, through * query, rows, |(row, query)| {
             let rotations = part(rotations, first + row, shape.rotary_dims);
             rope::rotate(query, shape.head_dim, rotations);
         });
@@ -69,9 +69,9 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span, fir
         let places = shape.batch * together;
         let wide = Parts::new(buffers.queries.wide, places * shape.wide_dim());
         let strips = wide.zip(Parts::new(buffers.queries.scales, places)).enumerate();
-        share_items(cx.workers, live * query, strips, |(strip, (wide, scales))| {
+        share_items(cx.workers, through * query, strips, |(strip, (wide, scales))| {
             let (mut wide, mut scales) = (Parts::new(wide, shape.wide_dim()), scales.iter_mut());
-            for token in 0..live {
+            for token in 0..through {
                 for head in strip * together..(strip + 1) * together {
                     let (Some(q), Some(scale)) = (wide.next(), scales.next()) else { return };
                     let x = part(queries, token * shape.heads + head, len);

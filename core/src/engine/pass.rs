@@ -81,8 +81,8 @@ impl Pass {
         }
     }
 
-    /// How many of the tokens, the last ones, go all the way through the layer under way. (If any, all on microcontrollers, which have
-    /// room for one or a few.)
+    /// How many of the tokens, the last ones, go all the way through the layer under way. (On microcontrollers all do, if any: they
+    /// have room for one or a few.)
     fn through(&self, shape: &Shape) -> usize {
         if !cfg!(acorn_mcu) && self.is_last(shape) { self.through } else { self.tokens }
     }
@@ -132,8 +132,7 @@ impl Pass {
                 self.next(if self.is_cut(shape) { Stage::Key } else { Stage::Query })
             }
             Stage::Query => {
-                let out = (0, query);
-                self.multiply(cx, buffers, Role::Query, out, budget, Stage::Key)?
+                self.multiply(cx, buffers, Role::Query, (0, query), budget, Stage::Key)?
             }
             Stage::Key => {
                 let out = (query * shape.batch, kv);
@@ -141,8 +140,7 @@ impl Pass {
             }
             Stage::Value => {
                 let out = ((query + kv) * shape.batch, kv);
-                let next = Stage::Positions;
-                self.multiply(cx, buffers, Role::Value, out, budget, next)?
+                self.multiply(cx, buffers, Role::Value, out, budget, Stage::Positions)?
             }
             Stage::Positions => {
                 heads::store(cx, buffers, self.span(0), first);
@@ -150,8 +148,8 @@ impl Pass {
             }
             Stage::Attention => self.attention(cx, buffers, budget),
             Stage::AttentionInput => {
-                let rows = self.input_rows(cx, &mut buffers.input, query, &[Role::AttentionOutput]);
-                let rows = rows.take(through);
+                let then = [Role::AttentionOutput];
+                let rows = self.input_rows(cx, &mut buffers.input, (through, query), &then);
                 share_tokens(cx.workers, through * query, rows, |mut row| {
                     quantize(cx.kernel, &mut row);
                 });
@@ -166,8 +164,7 @@ impl Pass {
                 self.next(if shape.recipe.ungated { Stage::Up } else { Stage::Gate })
             }
             Stage::Gate => {
-                let out = (0, shape.ffn);
-                self.multiply(cx, buffers, Role::Gate, out, budget, Stage::Up)?
+                self.multiply(cx, buffers, Role::Gate, (0, shape.ffn), budget, Stage::Up)?
             }
             Stage::Up => {
                 let behind_gate = if shape.recipe.ungated { 0 } else { shape.ffn * shape.batch };
@@ -263,7 +260,7 @@ impl Pass {
             _ => &[Role::Head],
         };
         let residual = &*buffers.residual;
-        let rows = self.input_rows(cx, &mut buffers.input, hidden, then).take(count).enumerate();
+        let rows = self.input_rows(cx, &mut buffers.input, (count, hidden), then).enumerate();
         share_tokens(cx.workers, count * hidden, rows, |(index, mut row)| {
             norm.apply(cx.kernel, part(residual, first + index, hidden), row.floats);
             quantize(cx.kernel, &mut row);
@@ -391,13 +388,13 @@ impl Pass {
         Some(model.matrix(role, layer))
     }
 
-    /// The rows that matrices of the roles `then` read, of `cols` columns before padding.
+    /// The rows of so many tokens that matrices of the roles `then` read, of `cols` columns before padding.
     #[inline(always)] // Where all rows are widened the roles take no code.
     fn input_rows<'b>(
         &self,
         cx: &Context<'_>,
         input: &'b mut Inputs<'_>,
-        cols: usize,
+        (count, cols): (usize, usize),
         then: &[Role],
     ) -> InputRows<'b> {
         let matrix = |role: &Role| match role {
@@ -407,7 +404,7 @@ impl Pass {
         let tokens = |role: &Role| self.rows(cx.shape, *role).end;
         let wanted = |role| kernel::wants_widened(cx.kernel, matrix(role).encoding(), tokens(role));
         let wants = !cfg!(target_arch = "x86_64") || then.iter().any(wanted);
-        input.rows(cols.next_multiple_of(BLOCK), wants)
+        input.rows(cols.next_multiple_of(BLOCK), count, wants)
     }
 
     /// Where in the model and in the context the pass is, from its token `first` on.
@@ -443,9 +440,9 @@ impl Pass {
                 (Some(gate), up)
             }
         };
-        let rows = self.input_rows(cx, &mut buffers.input, ffn, &[Role::Down]);
         let tokens = self.through(shape);
-        let rows = rows.take(tokens).enumerate();
+        let rows = self.input_rows(cx, &mut buffers.input, (tokens, ffn), &[Role::Down]);
+        let rows = rows.enumerate();
         share_tokens(cx.workers, tokens * ffn, rows, |(token, mut row)| {
             let [gate, up] = [gate, Some(up)].map(|all| all.map(|all| part(all, token, ffn)));
             let up = up.unwrap_or_default();

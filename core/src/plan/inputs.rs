@@ -68,20 +68,24 @@ impl Inputs<'_> {
         cfg!(target_arch = "x86_64") && self.narrow
     }
 
-    /// The rows of all tokens, of `cols` columns each, a multiple of [`BLOCK`], to be written to: with room to widen them, if
+    /// The rows of so many tokens, of `cols` columns each, a multiple of [`BLOCK`], to be written to: with room to widen them, if
     /// somebody `wants` that.
-    pub(crate) fn rows(&mut self, cols: usize, wants: bool) -> InputRows<'_> {
+    pub(crate) fn rows(&mut self, cols: usize, tokens: usize, wants: bool) -> InputRows<'_> {
+        // As many of each, so that they belong together from either end.
+        fn rows<T>(all: &mut [T], len: usize, tokens: usize) -> Parts<'_, T> {
+            Parts::new(all.get_mut(..len.saturating_mul(tokens)).unwrap_or_default(), len)
+        }
         if cfg!(target_arch = "x86_64") {
             self.narrow = !wants;
         }
         let narrow = self.is_narrow();
         let blocks = cols.checked_div(BLOCK).unwrap_or(0);
         InputRows {
-            floats: Parts::new(self.floats, cols),
-            quants: Parts::new(self.quants, cols),
-            scales: Parts::new(self.scales, 1),
-            block_sums: Parts::new(self.block_sums, blocks),
-            widened: Parts::new(if narrow { &mut [] } else { self.widened }, blocks),
+            floats: rows(self.floats, cols, tokens),
+            quants: rows(self.quants, cols, tokens),
+            scales: rows(self.scales, 1, tokens),
+            block_sums: rows(self.block_sums, blocks, tokens),
+            widened: rows(if narrow { &mut [] } else { self.widened }, blocks, tokens),
         }
     }
 }

@@ -12,7 +12,7 @@ mod softmax;
 pub(super) use avx2::widen;
 
 use super::tiles::{blocks, tiles, wide_tiles};
-use super::{Ints, Kernel};
+use super::{Ints, Kernel, Sums};
 use crate::format::BLOCK;
 
 /// Tokens from which on it is cheaper to lay out weights once for all of them.
@@ -27,6 +27,12 @@ pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
 /// may be read that is not there.
 fn in_contract(x: &Ints<'_>) -> bool {
     x.cols.is_multiple_of(BLOCK) && x.block_sums.len() >= x.tokens() * (x.cols / BLOCK)
+}
+
+/// Whether it is cheaper to lay out weights for tokens that are in contract, with as many sums of each of two bands.
+fn are_many(x: &Ints<'_>, sums: &[&mut [Sums<i32>]; 2]) -> bool {
+    let tokens = x.tokens();
+    tokens >= WORTH_EXPANDING && in_contract(x) && sums.iter().all(|sums| sums.len() == tokens)
 }
 
 /// Token `t`'s sums of the blocks 2·p and 2·p + 1 in the halves of an i32; 0 for a block that is not

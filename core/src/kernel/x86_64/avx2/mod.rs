@@ -156,8 +156,7 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
 
 #[target_feature(enable = "avx2")]
 fn q8_two(bands: [&[Group]; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
-    let many = x.tokens() >= super::WORTH_EXPANDING && x.cols >= WIDE;
-    if many && light::there(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+    if super::are_many(&x, &sums) && x.cols >= WIDE && light::there(&x) {
         return bytes::q8(bands, x, sums);
     }
     for (groups, sums) in bands.into_iter().zip(sums) {
@@ -200,8 +199,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
 
 #[target_feature(enable = "avx2")]
 fn q4_two(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
-    let many = x.tokens() >= super::WORTH_EXPANDING;
-    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+    if super::are_many(&x, &sums) {
         return expand::q4(bands, x, sums);
     }
     for ((groups, pairs), sums) in bands.into_iter().zip(sums) {

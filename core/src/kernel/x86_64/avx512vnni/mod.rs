@@ -92,8 +92,7 @@ fn q8(groups: &[Group], x: Ints<'_>, sums: &mut [Sums<i32>]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q8_two(bands: [&[Group]; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
-    let many = x.tokens() >= super::WORTH_EXPANDING;
-    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+    if super::are_many(&x, &sums) {
         return expand::q8(bands, x, sums);
     }
     for (groups, sums) in bands.into_iter().zip(sums) {
@@ -172,8 +171,7 @@ fn q4(groups: &[Group], pairs: &[Pair], x: Ints<'_>, sums: &mut [Sums<i32>]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn q4_two(bands: [Nibbles<'_>; 2], x: Ints<'_>, sums: [&mut [Sums<i32>]; 2]) {
-    let many = x.tokens() >= super::WORTH_EXPANDING;
-    if many && super::in_contract(&x) && sums.iter().all(|sums| sums.len() == x.tokens()) {
+    if super::are_many(&x, &sums) {
         return expand::q4(bands, x, sums);
     }
     for ((groups, pairs), sums) in bands.into_iter().zip(sums) {
