@@ -21,8 +21,8 @@ const CONTEXT: &str = "128";
 /// Threads that are tried.
 const THREADS: [&str; 4] = ["1", "2", "3", "4"];
 
-/// Tokens per pass, and what that is called.
-const PASSES: [(&str, &str); 2] = [("32", "prefill"), ("1", "decode")];
+/// Tokens per pass, and what that is called: as many as threads share the rows of.
+const PASSES: [(&str, &str); 2] = [("128", "prefill"), ("1", "decode")];
 
 /// Seconds after which a board has hung.
 const PATIENCE: &str = "1800";
