@@ -57,8 +57,8 @@ pub struct Ints<'a> {
 }
 
 /// Room per block for what kernels read for every band and is therefore made once per token: on microcontrollers
-/// the block's activations in words, with what its zeros are multiplied with; on AArch64 only the latter, on x86-64 what of a
-/// token's activations is light, and a list of the rest.
+/// the block's activations in words, with what its zeros are multiplied with; on AArch64 only the latter, on x86-64 a
+/// token's activations in 16 bits, or of many columns those that are light, and a list of the rest.
 pub type Widened = [u32; 2 + BLOCK / 2];
 
 impl<'a> Ints<'a> {

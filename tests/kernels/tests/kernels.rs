@@ -180,7 +180,7 @@ fn extremes_are_exact() {
 #[test]
 fn sums_around_16_bits_are_exact() {
     let cols = 32 * 29;
-    for (weight, x) in [(68, 59), (69, 59), (68, 60), (90, 45), (127, 31), (64, 64), (65, 64)] {
+    for (weight, x) in [(68, 59), (74, 55), (75, 55), (90, 45), (127, 31), (64, 64), (65, 64)] {
         for (weight, x) in [(weight, x), (-weight, x), (weight, -x), (-weight, -x)] {
             check(Encoding::Q8, &uniform(cols, weight, 1, 0), &vec![x; cols], 20);
             let mut weights = uniform(cols, weight, 1, 0);
@@ -189,6 +189,23 @@ fn sums_around_16_bits_are_exact() {
                 weights.rows[place % 8][place] = 127;
                 x[(place * 5) % cols] = -127;
             }
+            check(Encoding::Q8, &weights, &x, 20);
+        }
+    }
+}
+
+/// The same of two products side by side, w + 128 times x.
+#[test]
+fn sums_of_two_around_16_bits_are_exact() {
+    let cols = 32 * 29;
+    let two = |k: usize, pair: [i32; 2]| pair.get(k % 16).copied().unwrap_or(0);
+    for weight in [127, -127] {
+        let mut weights = uniform(cols, 0, 1, 0);
+        for row in &mut weights.rows {
+            row.iter_mut().enumerate().for_each(|(k, w)| *w = two(k, [weight; 2]));
+        }
+        for pair in [[100, 28], [100, 29], [-100, -28], [-100, -29], [127, -127], [127, 2]] {
+            let x: Vec<i8> = (0..cols).map(|k| two(k, pair) as i8).collect();
             check(Encoding::Q8, &weights, &x, 20);
         }
     }

@@ -12,7 +12,7 @@ mod softmax;
 pub(super) use avx2::widen;
 
 use super::tiles::{blocks, tiles, wide_tiles};
-use super::{Ints, Kernel, Sums};
+use super::{Group, Ints, Kernel, Nibbles, Sums};
 use crate::format::BLOCK;
 
 /// Tokens from which on it is cheaper to lay out weights once for all of them.
@@ -33,6 +33,17 @@ fn in_contract(x: &Ints<'_>) -> bool {
 fn are_many(x: &Ints<'_>, sums: &[&mut [Sums<i32>]; 2]) -> bool {
     let tokens = x.tokens();
     tokens >= WORTH_EXPANDING && in_contract(x) && sums.iter().all(|sums| sums.len() == tokens)
+}
+
+/// Groups that all bands have, and tokens columns for.
+fn groups_of_all(bands: &[&[Group]], x: &Ints<'_>) -> usize {
+    bands.iter().map(|groups| groups.len()).fold(x.cols / 4, usize::min)
+}
+
+/// Blocks of nibbles, with parameters, that all bands have, and tokens columns for.
+fn blocks_of_all(bands: &[Nibbles<'_>], x: Ints<'_>) -> usize {
+    let each = bands.iter().map(|(groups, pairs)| blocks(groups, x).len().min(2 * pairs.len()));
+    each.min().unwrap_or(0)
 }
 
 /// Token `t`'s sums of the blocks 2·p and 2·p + 1 in the halves of an i32; 0 for a block that is not

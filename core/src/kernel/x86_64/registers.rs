@@ -21,6 +21,18 @@ pub(super) fn store(sums: &mut Sums<i32>, values: __m256i) {
     unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), values) }
 }
 
+/// The same, added to what is there if these are `more` of a row's columns.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn store_sums(sums: &mut Sums<i32>, values: __m256i, more: bool) {
+    if !more {
+        return store(sums, values);
+    }
+    // SAFETY: 8 × 4 bytes.
+    let before = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
+    store(sums, _mm256_add_epi32(values, before));
+}
+
 /// The 4 bytes at `quad`, in every row.
 ///
 /// # Safety

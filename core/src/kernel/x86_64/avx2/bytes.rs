@@ -13,7 +13,7 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::super::ahead::Next;
-use super::super::registers::{broadcast, load, store};
+use super::super::registers::{broadcast, load, store_sums};
 use super::columns;
 use super::light::{self, Light, UNIT, WEIGHTS};
 use crate::kernel::{Group, Ints, Sums};
@@ -153,20 +153,25 @@ impl<const B: usize> Expanded<B> {
             }
         }
         if part.start == 0 {
-            let count = bands.iter().map(|groups| groups.len()).fold(x.cols / 4, usize::min);
+            let count = super::super::groups_of_all(bands, x);
             for t in 0..T {
                 let mut own: [_; B] = core::array::from_fn(|b| totals[b][t]);
                 let values = x.values.as_ptr().wrapping_add((token + t) * x.cols);
-                for &place in Light::of(x, token + t).heavy().unwrap_or_default() {
-                    let place = place as usize;
-                    if place >= count {
-                        continue;
-                    }
-                    // SAFETY: token t has columns of group `place`, and so has each band.
-                    unsafe {
-                        let x = broadcast(values.add(4 * place));
-                        for (total, groups) in own.iter_mut().zip(bands) {
-                            *total = add(*total, load(groups.get_unchecked(place)), x);
+                // SAFETY: token t has columns of `count` groups, and so has each band.
+                unsafe {
+                    match Light::of(x, token + t).heavy() {
+                        Some(places) => {
+                            for &place in places {
+                                let place = place as usize;
+                                if place < count {
+                                    add_group(&mut own, bands, values, place);
+                                }
+                            }
+                        }
+                        None => {
+                            for place in 0..count {
+                                add_group(&mut own, bands, values, place);
+                            }
                         }
                     }
                 }
@@ -174,13 +179,8 @@ impl<const B: usize> Expanded<B> {
             }
         }
         for (sums, totals) in sums.iter_mut().zip(totals) {
-            for (sums, mut total) in sums[token..token + T].iter_mut().zip(totals) {
-                if part.start > 0 {
-                    // SAFETY: 8 × 4 bytes.
-                    let before = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
-                    total = _mm256_add_epi32(total, before);
-                }
-                store(sums, total);
+            for (sums, total) in sums[token..token + T].iter_mut().zip(totals) {
+                store_sums(sums, total, part.start > 0);
             }
         }
     }
@@ -314,6 +314,26 @@ fn add(total: __m256i, w: __m256i, x: __m256i) -> __m256i {
     _mm256_add_epi32(total, _mm256_madd_epi16(products, _mm256_set1_epi16(1)))
 }
 
+/// Group `place` of each band by a token's activations, whose first is at `x`, added to the band's total.
+///
+/// # Safety
+/// All have that group.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn add_group<const B: usize>(
+    totals: &mut [__m256i; B],
+    bands: &[&[Group]; B],
+    x: *const i8,
+    place: usize,
+) {
+    // SAFETY: by this function's contract.
+    let x = unsafe { broadcast(x.add(4 * place)) };
+    for (total, groups) in totals.iter_mut().zip(bands) {
+        // SAFETY: as above.
+        *total = add(*total, load(unsafe { groups.get_unchecked(place) }), x);
+    }
+}
+
 /// See [`crate::kernel::DotQ8`], for B bands; as many sums of each as tokens, which have been widened.
 #[target_feature(enable = "avx2")]
 pub(super) fn q8<const B: usize>(
@@ -322,7 +342,7 @@ pub(super) fn q8<const B: usize>(
     mut sums: [&mut [Sums<i32>]; B],
 ) {
     debug_assert!(light::there(&x) && sums.iter().all(|sums| x.tokens() == sums.len()));
-    let count = bands.iter().map(|groups| groups.len()).fold(x.cols / 4, usize::min);
+    let count = super::super::groups_of_all(&bands, &x);
     let bands = bands.map(|groups| &groups[..count]);
     if count == 0 {
         sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
@@ -346,11 +366,5 @@ pub(super) fn q8<const B: usize>(
             };
         }
         tiles!(MOST 2 1);
-    }
-    for t in (0..tokens).filter(|&t| Light::of(&x, t).heavy().is_none()) {
-        let (one, _) = x.split(t).1.split(1);
-        for (groups, sums) in bands.iter().zip(&mut sums) {
-            super::q8_tile::<1>(groups, one, &mut sums[t..=t]);
-        }
     }
 }

@@ -11,7 +11,7 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::super::ahead::Next;
-use super::super::registers::{Parameters, broadcast, load, store};
+use super::super::registers::{Parameters, broadcast, load, store_sums};
 use super::columns;
 use crate::format::BLOCK;
 use crate::kernel::{Ints, Nibbles, Sums};
@@ -166,13 +166,8 @@ impl<const B: usize> Expanded<B> {
             }
         }
         for (sums, totals) in sums.iter_mut().zip(totals) {
-            for (sums, mut total) in sums[token..token + T].iter_mut().zip(totals) {
-                if first > 0 {
-                    // SAFETY: 8 × 4 bytes.
-                    let before = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
-                    total = _mm256_add_epi32(total, before);
-                }
-                store(sums, total);
+            for (sums, total) in sums[token..token + T].iter_mut().zip(totals) {
+                store_sums(sums, total, first > 0);
             }
         }
     }
@@ -289,10 +284,7 @@ pub(super) fn q4<const B: usize>(
 ) {
     debug_assert!(sums.iter().all(|sums| x.tokens() == sums.len()));
     let mut expanded = Expanded::<B>::new();
-    let count = bands
-        .iter()
-        .map(|(groups, pairs)| super::super::blocks(groups, x).len().min(2 * pairs.len()));
-    let count = count.min().unwrap_or(0);
+    let count = super::super::blocks_of_all(&bands, x);
     if count == 0 {
         sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
     }

@@ -12,7 +12,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::super::ahead::Next;
-use super::super::registers::store;
+use super::super::registers::store_sums;
 use crate::format::BLOCK;
 use crate::kernel::{Group, Ints, Sums, Widened};
 
@@ -102,12 +102,6 @@ unsafe fn tile<const T: usize>(
         }
     }
     for (sums, [first, second]) in sums.iter_mut().zip(totals) {
-        let mut total = super::rows(first, second);
-        if more {
-            // SAFETY: 8 × 4 bytes.
-            let before = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
-            total = _mm256_add_epi32(total, before);
-        }
-        store(sums, total);
+        store_sums(sums, super::rows(first, second), more);
     }
 }

@@ -1,5 +1,5 @@
 //! AVX-512 VNNI for many tokens: some columns' weights are laid out once for all of them, so that what remains
-//! is one instruction per 64 products, and a read of 8 activations.
+//! is one instruction per 64 products, and a read of 8 activations for each two bands.
 //!
 //! ```text
 //! q8:  w + 128, and -128 as every block's offset
@@ -10,7 +10,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::super::ahead::Next;
-use super::super::registers::{opaque, store};
+use super::super::registers::{opaque, store_sums};
 use super::registers::{
     add_offsets, broadcast, nibbles, offsets, rows, sub_scales, twos, unsigned,
 };
@@ -115,13 +115,7 @@ impl<const B: usize> Expanded<B> {
             });
             add_offsets(&mut totals, offsets.iter().map(|offsets| offsets[b]), x, first);
             for (sums, total) in sums[token..token + T].iter_mut().zip(totals) {
-                let mut total = rows(total);
-                if first > 0 {
-                    // SAFETY: 8 × 4 bytes.
-                    let before = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
-                    total = _mm256_add_epi32(total, before);
-                }
-                store(sums, total);
+                store_sums(sums, rows(total), first > 0);
             }
         }
     }
@@ -137,7 +131,7 @@ pub(super) fn q8<const B: usize>(
     const MOST: usize = TOGETHER * BLOCK / 4;
     debug_assert!(sums.iter().all(|sums| x.tokens() == sums.len()));
     let mut expanded = Expanded::<B>::new(-128);
-    let count = bands.iter().map(|groups| groups.len()).fold(x.cols / 4, usize::min);
+    let count = super::super::groups_of_all(&bands, &x);
     if count == 0 {
         return sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
     }
@@ -165,10 +159,7 @@ pub(super) fn q4<const B: usize>(
 ) {
     debug_assert!(sums.iter().all(|sums| x.tokens() == sums.len()));
     let mut expanded = Expanded::<B>::new(0);
-    let count = bands
-        .iter()
-        .map(|(groups, pairs)| super::super::blocks(groups, x).len().min(2 * pairs.len()));
-    let count = count.min().unwrap_or(0);
+    let count = super::super::blocks_of_all(&bands, x);
     if count == 0 {
         return sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
     }

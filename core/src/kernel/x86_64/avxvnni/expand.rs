@@ -1,5 +1,5 @@
 //! AVX-VNNI for many tokens: some columns' weights are laid out once for all of them, so that what remains is one instruction
-//! per 32 products, and a read of 4 activations for each band.
+//! per 32 products, and a read of 4 activations for each two bands.
 //!
 //! ```text
 //! q8:  w + 128; at the end less 128 · Σx
@@ -11,7 +11,7 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::super::ahead::Next;
-use super::super::registers::{Parameters, broadcast, load, opaque, store};
+use super::super::registers::{Parameters, broadcast, load, opaque, store_sums};
 use crate::format::BLOCK;
 use crate::kernel::{Group, Ints, Nibbles, Sums};
 
@@ -94,9 +94,12 @@ impl<const B: usize> Expanded<B> {
         next: &mut Next,
     ) {
         let (mut done, most) = (0, SUMS / B);
+        // One or two tokens more than the most make two tiles that are not small.
+        let uneven = |tokens: usize| tokens == most + 1 || tokens == most + 2;
         macro_rules! tiles {
             ($($size:literal)+) => {
-                $(while $size <= most && x.tokens() >= $size && !($size == most && (most + 1..most + 3).contains(&x.tokens())) {
+                $(while $size <= most && x.tokens() >= $size && ($size < most || !uneven(x.tokens()))
+                {
                     // SAFETY: by this function's contract.
                     unsafe { self.tile::<$size, NIBBLES>(sums, done, x, groups) };
                     (x, done) = (x.split($size).1, done + $size);
@@ -166,13 +169,8 @@ impl<const B: usize> Expanded<B> {
             }
         }
         for (sums, totals) in sums.iter_mut().zip(totals) {
-            for (sums, mut total) in sums[token..token + T].iter_mut().zip(totals) {
-                if groups.start > 0 {
-                    // SAFETY: 8 × 4 bytes.
-                    let before = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
-                    total = _mm256_add_epi32(total, before);
-                }
-                store(sums, total);
+            for (sums, total) in sums[token..token + T].iter_mut().zip(totals) {
+                store_sums(sums, total, groups.start > 0);
             }
         }
     }
@@ -188,7 +186,7 @@ pub(super) fn q8<const B: usize>(
     const MOST: usize = TOGETHER * PER_BLOCK;
     debug_assert!(sums.iter().all(|sums| x.tokens() == sums.len()));
     let mut expanded = Expanded::<B>::new();
-    let count = bands.iter().map(|groups| groups.len()).fold(x.cols / 4, usize::min);
+    let count = super::super::groups_of_all(&bands, &x);
     if count == 0 {
         sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
     }
@@ -212,10 +210,7 @@ pub(super) fn q4<const B: usize>(
 ) {
     debug_assert!(sums.iter().all(|sums| x.tokens() == sums.len()));
     let mut expanded = Expanded::<B>::new();
-    let count = bands
-        .iter()
-        .map(|(groups, pairs)| super::super::blocks(groups, x).len().min(2 * pairs.len()));
-    let count = count.min().unwrap_or(0);
+    let count = super::super::blocks_of_all(&bands, x);
     if count == 0 {
         sums.iter_mut().for_each(|sums| sums.fill(Sums::default()));
     }
