@@ -125,6 +125,7 @@ fn threads_change_no_bit() {
             (2, 2, 150),
             (3, 2, 150),
         ] {
+            let pool = Threads::new(threads).expect("threads");
             let limits = Limits {
                 context: 160,
                 batch,
@@ -134,7 +135,6 @@ fn threads_change_no_bit() {
                 window: None,
             };
             let plan = Plan::new(&model, &limits).expect("a plan");
-            let pool = Threads::new(threads).expect("threads");
             let mut memory = Memory::new(plan.arena_bytes());
             {
                 let engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
@@ -147,6 +147,15 @@ fn threads_change_no_bit() {
                 assert_eq!(found, expected, "{} {threads} threads by {batch}", quant.name());
             }
             assert!(memory.guards_are_intact());
+
+            // Of which only the last has logits.
+            let plan = Plan::new(&model, &Limits { logits: KeepLogits::Last, ..limits });
+            let plan = plan.expect("a plan");
+            let mut memory = Memory::new(plan.arena_bytes());
+            let engine = Engine::new(&model, &plan, memory.arena()).expect("an engine");
+            let mut engine = engine.with_workers(&pool);
+            let last = bits(engine.prefill(&tokens()).expect("tokens that fit"));
+            assert!(last == expected[149], "{} {threads} threads by {batch}", quant.name());
         }
     }
 }

@@ -441,8 +441,8 @@ impl Pass {
             }
         };
         let tokens = self.through(shape);
-        let rows = self.input_rows(cx, &mut buffers.input, (tokens, ffn), &[Role::Down]);
-        let rows = rows.enumerate();
+        let rows =
+            self.input_rows(cx, &mut buffers.input, (tokens, ffn), &[Role::Down]).enumerate();
         share_tokens(cx.workers, tokens * ffn, rows, |(token, mut row)| {
             let [gate, up] = [gate, Some(up)].map(|all| all.map(|all| part(all, token, ffn)));
             let up = up.unwrap_or_default();

@@ -192,22 +192,14 @@ fn sums_around_16_bits_are_exact() {
             check(Encoding::Q8, &weights, &x, 20);
         }
     }
-}
-
-/// The same of two products side by side, w + 128 times x.
-#[test]
-fn sums_of_two_around_16_bits_are_exact() {
-    let cols = 32 * 29;
+    // Two products side by side, w + 128 times x.
     let two = |k: usize, pair: [i32; 2]| pair.get(k % 16).copied().unwrap_or(0);
-    for weight in [127, -127] {
-        let mut weights = uniform(cols, 0, 1, 0);
-        for row in &mut weights.rows {
-            row.iter_mut().enumerate().for_each(|(k, w)| *w = two(k, [weight; 2]));
-        }
-        for pair in [[100, 28], [100, 29], [-100, -28], [-100, -29], [127, -127], [127, 2]] {
-            let x: Vec<i8> = (0..cols).map(|k| two(k, pair) as i8).collect();
-            check(Encoding::Q8, &weights, &x, 20);
-        }
+    let row = (0..cols).map(|k| two(k, [127; 2])).collect();
+    let weights =
+        Weights { rows: std::array::from_fn(|_| Vec::clone(&row)), ..uniform(cols, 0, 1, 0) };
+    for pair in [[100, 28], [100, 29], [-100, -29], [127, 2]] {
+        let x: Vec<i8> = (0..cols).map(|k| two(k, pair) as i8).collect();
+        check(Encoding::Q8, &weights, &x, 20);
     }
 }
 
