@@ -143,6 +143,7 @@ impl<'a> Iterator for Heads<'a> {
 
 impl HeadMut<'_> {
     /// Writes a token's `key` and `value` [head_dim] at `position`.
+    #[cfg_attr(not(acorn_mcu), inline(always))]
     pub(super) fn store(&mut self, shape: &Shape, position: usize, key: &[f32], value: &[f32]) {
         fn vector<T>(all: &mut [T], position: usize, len: usize) -> &mut [T] {
             all.get_mut(position * len..(position + 1) * len).unwrap_or_default()
@@ -175,23 +176,38 @@ impl HeadMut<'_> {
                     }
                     return;
                 }
+                // Numbers in bytes, some at a time, which become vectors; then each to its place.
+                const SOME: usize = 32;
                 // Keys are rows of positions: numbers of four dimensions lie together.
                 let (band, row) = (position / BAND_ROWS, position % BAND_ROWS);
-                let groups = keys.get_mut(band * key_groups..).unwrap_or_default();
-                for (group, key) in groups.iter_mut().zip(key.chunks(4)) {
-                    let bytes = group.get_mut(4 * row..).unwrap_or_default();
+                let mut groups = keys.get_mut(band * key_groups..).unwrap_or_default().iter_mut();
+                for key in key.chunks(SOME) {
+                    let mut bytes = [0; SOME];
                     for (byte, key) in bytes.iter_mut().zip(key) {
                         *byte = nearest(key * inverse) as u8;
+                    }
+                    let fours = bytes.as_chunks::<4>().0.iter().take(key.len().div_ceil(4));
+                    for (four, group) in fours.zip(&mut groups) {
+                        if let Some(place) = group.as_chunks_mut::<4>().0.get_mut(row) {
+                            *place = *four;
+                        }
                     }
                 }
                 // Values are rows of dimensions: a group has eight of them, four bytes apart.
                 let (group, column) = (position / 4, position % 4);
                 let groups = values.get_mut(group..).unwrap_or_default();
-                let groups = groups.iter_mut().step_by(value_groups.max(1));
-                for (group, value) in groups.zip(value.chunks(BAND_ROWS)) {
-                    for (four, value) in group.as_chunks_mut::<4>().0.iter_mut().zip(value) {
-                        if let Some(byte) = four.get_mut(column) {
-                            *byte = nearest(value * value_inverse) as u8;
+                let mut groups = groups.iter_mut().step_by(value_groups.max(1));
+                for value in value.chunks(SOME) {
+                    let mut bytes = [0; SOME];
+                    for (byte, value) in bytes.iter_mut().zip(value) {
+                        *byte = nearest(value * value_inverse) as u8;
+                    }
+                    let eights = bytes.as_chunks::<8>().0.iter().take(value.len().div_ceil(8));
+                    for (eight, group) in eights.zip(&mut groups) {
+                        for (byte, four) in eight.iter().zip(group.as_chunks_mut::<4>().0) {
+                            if let Some(place) = four.get_mut(column) {
+                                *place = *byte;
+                            }
                         }
                     }
                 }

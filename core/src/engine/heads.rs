@@ -10,6 +10,7 @@ use super::{cache, rope};
 use crate::format::recipe::Positions;
 use crate::format::tensor_table::Role;
 use crate::format::{BAND_ROWS, BLOCK};
+use crate::kernel::{Work, rows};
 use crate::plan::{Buffers, CHUNK, Items, KvBuffers, Parts, Shape, Strips, part};
 
 /// A layer, and the tokens that pass through it.
@@ -56,13 +57,11 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span, fir
             }
         });
     }
-    let (keys, values, queries, len) = (&*keys, &*values, &*queries, shape.head_dim);
+    let [keys, values] = [keys, values].map(|all| all.get(..span.tokens * kv).unwrap_or_default());
+    let (queries, len) = (&*queries, shape.head_dim);
     let heads = cache::heads(&mut buffers.cache, shape, layer).enumerate();
-    share_items(cx.workers, 2 * span.tokens * kv, heads, |(index, mut head)| {
-        for token in 0..span.tokens {
-            let [key, value] = [keys, values].map(|all| part(part(all, token, kv), index, len));
-            head.store(shape, span.position + token, key, value);
-        }
+    share_items(cx.workers, 2 * span.tokens * kv, heads, |(index, head)| {
+        cx.kernel.run(Stored { head, index, shape, position: span.position, keys, values });
     });
     if int8 {
         let together = heads_together(shape);
@@ -79,6 +78,29 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span, fir
                 }
             }
         });
+    }
+}
+
+/// Keys and values [tokens, kv_dim] of a head, the one with that `index`, on their way into the cache.
+struct Stored<'a> {
+    head: cache::HeadMut<'a>,
+    index: usize,
+    shape: &'a Shape,
+    /// Of the first token.
+    position: usize,
+    keys: &'a [f32],
+    values: &'a [f32],
+}
+
+impl Work for Stored<'_> {
+    #[inline(always)]
+    fn run(mut self) {
+        let kv = self.shape.kv_dim.max(1);
+        let tokens = rows(self.keys, kv).zip(rows(self.values, kv));
+        for (position, (key, value)) in (self.position..).zip(tokens) {
+            let [key, value] = [key, value].map(|all| part(all, self.index, self.shape.head_dim));
+            self.head.store(self.shape, position, key, value);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::linear::{ABREAST, Input, Output, Projection, Store};
 use super::workers::{Workers, halves, share};
 use crate::format::encoding::{BAND_ROWS, Band};
-use crate::kernel::{Ints, Kernel, Sums, rescale};
+use crate::kernel::{Ints, Kernel, Sums, Work, rescale};
 use crate::model::Vector;
 use crate::plan::{Claim, Strips};
 
@@ -71,9 +71,11 @@ fn several<'c>(
                     (Band::F32(band), ..) => {
                         let mut sums = [Sums::default(); TILE];
                         (kernel.f32)(band.columns, x.floats, &mut sums);
-                        let products = sums.into_iter().take(x.tokens()).map(|sums| [sums]);
+                        let bias = projection.bias.map(|bias| bias.band(index));
                         let rows = claim.rows_of(index..index + 1, first);
-                        Places::new(projection, index, store).put(products, rows);
+                        for (product, row) in sums.iter().zip(rows).take(x.tokens()) {
+                            store.put(product, bias, row);
+                        }
                     }
                     (band, Some(next), Some(more)) => {
                         let scales = match (kernel.two, band, next) {
@@ -93,18 +95,20 @@ fn several<'c>(
                             ],
                         };
                         let rows = claim.rows_of(index..index + 2, first);
-                        let each = sums.iter().zip(more.iter()).zip(x.scales);
-                        let products = each.map(|((sums, more), scale)| {
-                            [rescale(sums, &scales[0], *scale), rescale(more, &scales[1], *scale)]
-                        });
-                        Places::new(projection, index, store).put(products, rows);
+                        let sums = [&*sums, &*more];
+                        kernel.run(Put::new(
+                            projection,
+                            index,
+                            sums,
+                            (scales, x.scales),
+                            store,
+                            rows,
+                        ));
                     }
                     (band, ..) => {
-                        let scales = integers(kernel, band, x.ints, sums);
-                        let each = sums.iter().zip(x.scales);
-                        let products = each.map(|(sums, scale)| [rescale(sums, &scales, *scale)]);
+                        let scales = ([integers(kernel, band, x.ints, sums)], x.scales);
                         let rows = claim.rows_of(index..index + 1, first);
-                        Places::new(projection, index, store).put(products, rows);
+                        kernel.run(Put::new(projection, index, [&*sums], scales, store, rows));
                     }
                 }
                 first += x.tokens();
@@ -133,58 +137,75 @@ fn integers(
     }
 }
 
-/// How the products with N bands' rows are put where they belong.
-struct Places<const N: usize> {
-    store: Store,
+/// Sums of some tokens with N bands of integers, on the way to where the products belong.
+struct Put<'s, const N: usize, R> {
+    sums: [&'s [Sums<i32>]; N],
+    /// Of the bands' rows, and of the tokens.
+    scales: ([Sums<f32>; N], &'s [f32]),
     bias: Option<[Sums<f32>; N]>,
     /// Whether all of the bands' rows are there.
     whole: bool,
+    store: Store,
+    /// Where they belong, each token's.
+    rows: R,
 }
 
-impl<const N: usize> Places<N> {
-    /// Of bands from `index` on.
-    fn new(projection: &Projection<'_>, index: usize, store: Store) -> Self {
+impl<'s, const N: usize, R> Put<'s, N, R> {
+    /// With bands from `index` on.
+    fn new(
+        projection: &Projection<'_>,
+        index: usize,
+        sums: [&'s [Sums<i32>]; N],
+        scales: ([Sums<f32>; N], &'s [f32]),
+        store: Store,
+        rows: R,
+    ) -> Self {
         let bias = |bias: Vector<'_>| core::array::from_fn(|n| bias.band(index + n));
-        Self {
-            store,
-            bias: projection.bias.map(bias),
-            whole: projection.matrix.rows() / BAND_ROWS >= index + N,
+        let whole = projection.matrix.rows() / BAND_ROWS >= index + N;
+        Self { sums, scales, bias: projection.bias.map(bias), whole, store, rows }
+    }
+}
+
+impl<'r, const N: usize, R: Iterator<Item = &'r mut [f32]>> Put<'_, N, R> {
+    /// Whole bands without a bias: most, and many tokens. (A loop, no closures, which would be compiled apart.)
+    #[inline(always)]
+    fn whole<const ADD: bool>(mut self) {
+        let (of_rows, of_tokens) = self.scales;
+        for (token, scale) in of_tokens.iter().enumerate() {
+            let Some(row) = self.rows.next() else { return };
+            let Some(row) = row.as_chunks_mut().0.first_chunk_mut::<N>() else { return };
+            for ((out, sums), rows) in row.iter_mut().zip(&self.sums).zip(&of_rows) {
+                let Some(sums) = sums.get(token) else { return };
+                let mut product = rescale(sums, rows, *scale);
+                if ADD {
+                    let before: Sums<f32> = *out;
+                    for (product, before) in product.iter_mut().zip(before) {
+                        *product += before;
+                    }
+                }
+                *out = product;
+            }
         }
     }
+}
 
-    /// Puts the products of some tokens there, a row each.
+impl<'r, const N: usize, R: Iterator<Item = &'r mut [f32]>> Work for Put<'_, N, R> {
     #[inline(always)]
-    fn put<'r>(
-        &self,
-        products: impl Iterator<Item = [Sums<f32>; N]>,
-        rows: impl Iterator<Item = &'r mut [f32]>,
-    ) {
-        let Self { store, bias, whole } = self;
-        let each = products.zip(rows);
-        if bias.is_some() || !whole {
-            for (products, row) in each {
-                let bias = bias.iter().flatten().map(Some).chain(core::iter::repeat(None));
-                let each = products.iter().zip(bias).zip(row.chunks_mut(BAND_ROWS));
-                each.for_each(|((products, bias), out)| store.put(products, bias.copied(), out));
-            }
-            return;
+    fn run(self) {
+        if self.bias.is_none() && self.whole {
+            return match self.store {
+                Store::Set => self.whole::<false>(),
+                Store::Add => self.whole::<true>(),
+            };
         }
-        // Most bands, many tokens: loops that ask little more.
-        let each =
-            each.map(|(products, row)| (products, row.as_chunks_mut().0.first_chunk_mut::<N>()));
-        match store {
-            Store::Set => each.for_each(|(products, row)| {
-                if let Some(row) = row {
-                    *row = products;
-                }
-            }),
-            Store::Add => each.for_each(|(products, row)| {
-                let Some(row) = row else { return };
-                for (out, products) in row.iter_mut().zip(&products) {
-                    let out: &mut Sums<f32> = out;
-                    out.iter_mut().zip(products).for_each(|(out, product)| *out += product);
-                }
-            }),
+        let Self { sums, scales: (of_rows, of_tokens), bias, store, .. } = self;
+        let bias = |n| bias.and_then(|bias: [Sums<f32>; N]| bias.get(n).copied());
+        for ((token, scale), row) in of_tokens.iter().enumerate().zip(self.rows) {
+            let each = row.chunks_mut(BAND_ROWS).zip(sums).zip(&of_rows).enumerate();
+            for (n, ((out, sums), rows)) in each {
+                let Some(sums) = sums.get(token) else { return };
+                store.put(&rescale(sums, rows, *scale), bias(n), out);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ const TINY: f32 = 1e-30;
 /// How one vector is quantized: `q = nearest(x · inverse)`, with a scale of 16 bits, the upper half of an f32 (a
 /// bfloat16): max|x| / 127 rounded up, so that no value is clipped. Returns the scale's bits, and the inverse. A vector
 /// of zeros, or one whose largest magnitude is not finite, becomes zeros with scale 0.
+#[cfg_attr(not(acorn_mcu), inline(always))]
 pub(super) fn short_quantizer(x: &[f32]) -> (u16, f32) {
     let largest = max_abs(x);
     let scale = short_scale((largest / 127.0).to_bits().saturating_add(0xFFFF).to_be_bytes());

@@ -160,6 +160,8 @@ pub struct Kernel {
     pub q4: DotQ4,
     /// For two bands at once, where many tokens are faster so.
     pub two: Option<Two>,
+    /// Whether it is for an x86-64 processor with AVX2.
+    pub avx2: bool,
     /// Whether on x86-64, where [`Ints::widened`] serves nothing else, many tokens by q8 bands are faster with it.
     pub widens_q8: bool,
     /// For q8 bands and one token.
@@ -170,6 +172,25 @@ pub struct Kernel {
     pub q8_wide: DotQ8Wide,
     /// What is not a dot product.
     pub elementwise: Elementwise,
+}
+
+/// Work of the engine that is to be compiled for a kernel's instruction set, too. Its loops become vectors of that set where
+/// all that is called is inlined.
+pub(crate) trait Work {
+    /// Does it; `#[inline(always)]`.
+    fn run(self);
+}
+
+impl Kernel {
+    /// Does some work with the kernel's instructions.
+    #[inline(always)]
+    pub(crate) fn run(&self, work: impl Work) {
+        #[cfg(target_arch = "x86_64")]
+        if self.avx2 {
+            return x86_64::run(work);
+        }
+        work.run();
+    }
 }
 
 /// All whole rows of `len` numbers. (What [`slice::chunks_exact`] gives, without its division, in which

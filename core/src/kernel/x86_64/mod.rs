@@ -12,7 +12,7 @@ mod softmax;
 pub(super) use avx2::widen;
 
 use super::tiles::{blocks, tiles, wide_tiles};
-use super::{Group, Ints, Kernel, Nibbles, Sums};
+use super::{Group, Ints, Kernel, Nibbles, Sums, Work};
 use crate::format::BLOCK;
 
 /// Tokens from which on it is cheaper to lay out weights once for all of them.
@@ -21,6 +21,17 @@ pub(super) const WORTH_EXPANDING: usize = 16;
 /// The kernels of this folder that this machine can run, the best one first.
 pub(super) fn available() -> impl Iterator<Item = &'static Kernel> {
     [avx512vnni::kernel(), avxvnni::kernel(), avx2::kernel()].into_iter().flatten()
+}
+
+/// See [`Kernel::run`], for kernels of this folder.
+#[inline(always)]
+pub(super) fn run(work: impl Work) {
+    #[target_feature(enable = "avx2")]
+    fn run(work: impl Work) {
+        work.run();
+    }
+    // SAFETY: a kernel of this folder has seen AVX2, or it would not have been handed out.
+    unsafe { run(work) }
 }
 
 /// Whether tokens have whole blocks and a sum for each: what loops may read without asking. Out of contract nothing

@@ -48,6 +48,7 @@ static KERNEL: Kernel = Kernel {
             unsafe { q4_two(bands, x, sums) }
         },
     }),
+    avx2: true,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),
