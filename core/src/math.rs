@@ -79,16 +79,22 @@ pub fn exp2_fixed(x: u32) -> i32 {
 /// The polynomial of 2¹⁵⁻ˣ for |x| ≤ 1/2: the coefficients of x³ to 1.
 pub(crate) const EXP2_FIXED: [i32; 4] = [-1802, 7937, -22717, 32768];
 
+/// The polynomial of (eˣ - 1 - x) / x² for |x| ≤ ln(2) / 2: the coefficients of x⁵ to 1.
+pub(crate) const POWER_OF_E: [f32; 6] =
+    [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
+
+/// ln 2 in two parts: the first has few enough bits that n times it is exact.
+pub(crate) const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+
 /// n and y such that eˣ = 2ⁿ · y, y near 1; for -104 ≤ x ≤ 89, or NaN, for which y is NaN.
 #[inline(always)]
 fn power_and_rest(x: f32) -> (i32, f32) {
     let rounded = x * core::f32::consts::LOG2_E + ROUND;
     let n = rounded.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
     let n_float = rounded - ROUND;
-    // ln 2 in two parts: the first has few enough bits that n times it is exact.
-    let r = (x - n_float * 0.693_359_4) - n_float * -2.121_944_4e-4;
-    let mut p = 1.987_569_1e-4;
-    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
+    let r = (x - n_float * LN_2[0]) - n_float * LN_2[1];
+    let [mut p, coefficients @ ..] = POWER_OF_E;
+    for coefficient in coefficients {
         p = p * r + coefficient;
     }
     (n, p * (r * r) + r + 1.0)
@@ -296,14 +302,20 @@ fn largest(x: &[f32], least: f32, mask: u32) -> f32 {
 /// The largest |x|; NaN counts as nothing.
 #[inline(always)]
 pub fn max_abs(x: &[f32]) -> f32 {
+    let most = max_abs_bits(x);
+    if most <= f32::INFINITY.to_bits() {
+        return f32::from_bits(most);
+    }
+    largest(x, 0.0, u32::MAX >> 1)
+}
+
+/// The bits of the largest |x|; those of a NaN if there is one.
+#[inline(always)]
+pub(crate) fn max_abs_bits(x: &[f32]) -> u32 {
     // Without their sign, floats are ordered as their bits are; those of NaN are beyond infinity's. Signed numbers are
     // what the oldest vectors compare.
     let bits = |x: &f32| (x.to_bits() & (u32::MAX >> 1)).cast_signed();
-    let most = x.iter().fold(0, |most: i32, x| most.max(bits(x)));
-    if most <= f32::INFINITY.to_bits().cast_signed() {
-        return f32::from_bits(most.cast_unsigned());
-    }
-    largest(x, 0.0, u32::MAX >> 1)
+    x.iter().fold(0, |most: i32, x| most.max(bits(x))).cast_unsigned()
 }
 
 /// The largest x; NaN counts as nothing. Negative infinity for none.

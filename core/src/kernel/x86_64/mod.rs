@@ -6,7 +6,9 @@ mod avx2;
 mod avx512vnni;
 mod avxvnni;
 mod detect;
+mod quantize;
 mod registers;
+mod silu;
 mod softmax;
 
 pub(super) use avx2::widen;
@@ -89,22 +91,18 @@ use compiled;
 /// features have been seen.
 macro_rules! elementwise_for {
     ($feature:literal) => {{
-        use crate::format::recipe::Activation;
         use crate::kernel::Sums;
         use crate::kernel::elementwise::{Elementwise, Floats, Strided};
         use crate::kernel::x86_64::compiled;
         Elementwise {
-            quantize: compiled!($feature, quantize(x: &[f32], q: &mut [i8], sums: &mut [i16]) -> f32),
+            quantize: crate::kernel::x86_64::quantize::quantize,
             quantize_wide: compiled!($feature, quantize_wide(x: &[f32], limit: f32, q: &mut [i16]) -> f32),
             rms_norm: compiled!($feature, rms_norm(x: &[f32], gain: Floats<'_>, epsilon: f32, out: &mut [f32])),
             layer_norm: compiled!(
                 $feature,
                 layer_norm(x: &[f32], gain: Floats<'_>, bias: Floats<'_>, epsilon: f32, out: &mut [f32])
             ),
-            activate: compiled!(
-                $feature,
-                activate(f: Activation, gate: Option<&[f32]>, up: &[f32], out: &mut [f32])
-            ),
+            activate: crate::kernel::x86_64::silu::activate,
             exp_sum: compiled!($feature, exp_sum(x: &mut [Sums<f32>], max: f32) -> (f32, f32)),
             softmax: crate::kernel::x86_64::softmax::softmax,
             accumulate: compiled!(
