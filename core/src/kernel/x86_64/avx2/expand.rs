@@ -145,24 +145,26 @@ impl<const B: usize> Expanded<B> {
                 self.products(x_first, x.cols, count, &mut totals);
             }
         }
-        let pairs = (first / 2..).zip(self.offsets.iter().take(count.div_ceil(2)));
-        for (p, offsets) in pairs {
-            let whole = 2 * p + 2 <= x.cols / BLOCK;
+        let mut add = |t: usize, offsets: &[MaybeUninit<__m256i>; B], sums: __m256i| {
+            for (totals, offsets) in totals.iter_mut().zip(offsets) {
+                // SAFETY: as many have been written.
+                let offsets = unsafe { offsets.assume_init() };
+                totals[t] = _mm256_add_epi32(totals[t], _mm256_madd_epi16(offsets, sums));
+            }
+        };
+        let (pairs, all) = (count / 2, x.cols / BLOCK);
+        for (p, offsets) in self.offsets.iter().enumerate().take(pairs) {
             for t in 0..T {
-                let sums = if whole {
-                    // SAFETY: token t < T has x.cols / 32 ≥ 2·p + 2 block sums.
-                    unsafe {
-                        let sums = x.block_sums.as_ptr().add(t * (x.cols / BLOCK) + 2 * p);
-                        broadcast(sums.cast())
-                    }
-                } else {
-                    _mm256_set1_epi32(super::super::pair_sums(x, t, p))
-                };
-                for (totals, offsets) in totals.iter_mut().zip(offsets) {
-                    // SAFETY: as many have been written.
-                    let offsets = unsafe { offsets.assume_init() };
-                    totals[t] = _mm256_add_epi32(totals[t], _mm256_madd_epi16(offsets, sums));
-                }
+                // SAFETY: token t < T has a sum of each of its blocks, these two among them.
+                let sums = unsafe { x.block_sums.as_ptr().add(t * all + first + 2 * p) };
+                // SAFETY: two of 16 bits.
+                add(t, offsets, unsafe { broadcast(sums.cast()) });
+            }
+        }
+        if let (1, Some(offsets)) = (count % 2, self.offsets.get(pairs)) {
+            for t in 0..T {
+                let sums = super::super::pair_sums(x, t, first / 2 + pairs);
+                add(t, offsets, _mm256_set1_epi32(sums));
             }
         }
         for (sums, totals) in sums.iter_mut().zip(totals) {
