@@ -81,7 +81,7 @@ pub(super) fn store(cx: &Context<'_>, buffers: &mut Buffers<'_>, span: Span, fir
     }
 }
 
-/// Keys and values [tokens, kv_dim] of a head, the one with that `index`, on their way into the cache.
+/// Keys and values [tokens, kv_dim], on the way into the cache of the head with that `index`.
 struct Stored<'a> {
     head: cache::HeadMut<'a>,
     index: usize,

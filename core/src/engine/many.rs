@@ -95,15 +95,8 @@ fn several<'c>(
                             ],
                         };
                         let rows = claim.rows_of(index..index + 2, first);
-                        let sums = [&*sums, &*more];
-                        kernel.run(Put::new(
-                            projection,
-                            index,
-                            sums,
-                            (scales, x.scales),
-                            store,
-                            rows,
-                        ));
+                        let (sums, scales) = ([&*sums, &*more], (scales, x.scales));
+                        kernel.run(Put::new(projection, index, sums, scales, store, rows));
                     }
                     (band, ..) => {
                         let scales = ([integers(kernel, band, x.ints, sums)], x.scales);
@@ -167,7 +160,7 @@ impl<'s, const N: usize, R> Put<'s, N, R> {
 }
 
 impl<'r, const N: usize, R: Iterator<Item = &'r mut [f32]>> Put<'_, N, R> {
-    /// Whole bands without a bias: most, and many tokens. (A loop, no closures, which would be compiled apart.)
+    /// Whole bands without a bias: most, and many tokens.
     #[inline(always)]
     fn whole<const ADD: bool>(mut self) {
         let (of_rows, of_tokens) = self.scales;

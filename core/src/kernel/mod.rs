@@ -160,8 +160,8 @@ pub struct Kernel {
     pub q4: DotQ4,
     /// For two bands at once, where many tokens are faster so.
     pub two: Option<Two>,
-    /// Whether it is for an x86-64 processor with AVX2.
-    pub avx2: bool,
+    /// Whether it has seen AVX2: for nobody else to say, as [`Self::run`] believes it.
+    pub(crate) avx2: bool,
     /// Whether on x86-64, where [`Ints::widened`] serves nothing else, many tokens by q8 bands are faster with it.
     pub widens_q8: bool,
     /// For q8 bands and one token.
@@ -174,8 +174,8 @@ pub struct Kernel {
     pub elementwise: Elementwise,
 }
 
-/// Work of the engine that is to be compiled for a kernel's instruction set, too. Its loops become vectors of that set where
-/// all that is called is inlined.
+/// Work of the engine that is to be compiled for a kernel's instruction set, too. (Its loops become vectors of that set where
+/// all that they call is inlined: closures in iterators often are not.)
 pub(crate) trait Work {
     /// Does it; `#[inline(always)]`.
     fn run(self);
