@@ -161,6 +161,7 @@ pub struct Kernel {
     /// For two bands at once, where many tokens are faster so.
     pub two: Option<Two>,
     /// Whether it has seen AVX2: for nobody else to say, as [`Self::run`] believes it.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) avx2: bool,
     /// Whether on x86-64, where [`Ints::widened`] serves nothing else, many tokens by q8 bands are faster with it.
     pub widens_q8: bool,

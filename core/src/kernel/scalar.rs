@@ -18,6 +18,7 @@ pub static KERNEL: Kernel = Kernel {
     q8,
     q4,
     two: None,
+    #[cfg(target_arch = "x86_64")]
     avx2: false,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(q8, bands, x, scale, out),

@@ -28,7 +28,6 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8,
     q4,
     two: None,
-    avx2: false,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| gemv::q8(KERNEL.q8, bands, x, scale, out),
     gemv_q4: |bands, x, scale, out| gemv::q4(KERNEL.q4, bands, x, scale, out),

@@ -41,7 +41,6 @@ pub(super) static KERNEL: Kernel = Kernel {
         unsafe { q4::q4(groups, pairs, x, sums) }
     },
     two: None,
-    avx2: false,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| {
         // SAFETY: as above.

@@ -36,7 +36,6 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8: q8::q8,
     q4: q4::q4,
     two: None,
-    avx2: false,
     widens_q8: false,
     gemv_q8: |bands, x, scale, out| {
         gemv(bands, scale, out, |bytes| q8::one_token(Band::new(bytes).groups, *x));

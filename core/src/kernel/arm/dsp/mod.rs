@@ -40,7 +40,6 @@ pub(super) static KERNEL: Kernel = Kernel {
     q8: scalar::KERNEL.q8,
     q4: q4::q4,
     two: None,
-    avx2: false,
     widens_q8: false,
     gemv_q8: q8::gemv_q8,
     gemv_q4: q4::gemv_q4,
