@@ -409,6 +409,8 @@ proptest! {
     fn elementwise_loops_are_equal_bit_for_bit(
         x in floats(32usize..200),
         y in floats(200),
+        // All that take the short way, mostly.
+        near in proptest::collection::vec(-86.05f32..86.05, 200),
         limit in prop_oneof![Just(4095.0f32), Just(16383.0)],
     ) {
         let cols = x.len() / 32 * 32;
@@ -452,7 +454,7 @@ proptest! {
             (e.accumulate)(&mut values[..half], 0.7, strided, 0.21);
             out.extend(bits(&values));
             for f in Activation::ALL {
-                for gate in [None, Some(y.as_slice())] {
+                for gate in [None, Some(y.as_slice()), Some(near.as_slice())] {
                     (e.activate)(f, gate, &x, &mut values);
                     out.extend(bits(&values));
                 }
