@@ -1,5 +1,5 @@
-//! x · sigmoid(x), the step of [`crate::math::silu`] for four registers at a time: processors look some dozens of instructions
-//! ahead, and one register's steps wait for each other.
+//! x · sigmoid(x), in the steps of [`crate::math::silu`], for four registers at a time: processors look some dozens of
+//! instructions ahead, and one register's steps wait for each other.
 
 use core::arch::x86_64::*;
 
@@ -85,6 +85,7 @@ fn are_near(x: &[f32; FOUR]) -> bool {
     _mm256_movemask_ps(near) == 0xFF
 }
 
+/// Its four registers.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load(x: &[f32; FOUR]) -> [__m256; 4] {
