@@ -31,6 +31,7 @@ pub(super) use tiles;
 
 /// The same for several bands of [`Wide`](super::Wide) weights: `$tile::<T>(groups, x, sums)` per band,
 /// where `x` and `sums` are those of the T tokens and of the ones after them.
+#[cfg(not(target_arch = "x86_64"))]
 macro_rules! wide_tiles {
     ($weights:expr, $x:expr, $tokens:expr, $sums:expr, $([$size:literal $(, $more:literal)*])+ $tile:ident) => {{
         let (tokens, cols) = ($tokens, $weights.per_band * 4);
@@ -50,4 +51,5 @@ macro_rules! wide_tiles {
         }
     }};
 }
+#[cfg(not(target_arch = "x86_64"))]
 pub(super) use wide_tiles;

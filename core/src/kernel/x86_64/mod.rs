@@ -13,7 +13,7 @@ mod softmax;
 
 pub(super) use avx2::widen;
 
-use super::tiles::{blocks, tiles, wide_tiles};
+use super::tiles::{blocks, tiles};
 use super::{Group, Ints, Kernel, Nibbles, Sums, Work};
 use crate::format::BLOCK;
 

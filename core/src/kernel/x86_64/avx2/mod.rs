@@ -8,7 +8,6 @@
 //!   Σ maddubs(n, x4)           → i16, two per row      at most 8 · 2 · 15 · 127 < 2¹⁵
 //!   maddwd(·, 4·s)             → i32, one per row; added up
 //!   maddwd(s·(z - 32), Σx)     → the same for the zero points, two blocks at a time
-//! q8_wide, per group and token: w widened to i16; maddwd → i32, two per row
 //! ```
 //!
 //! Up to 8 tokens share each load of weights; their sums stay in registers. More share weights that are laid out for
@@ -18,14 +17,17 @@
 mod bytes;
 mod expand;
 mod light;
+mod wide;
 mod widened;
 
 use core::arch::x86_64::*;
 
+pub(super) use wide::q8_wide;
+
 use super::ahead;
 use super::registers::{Parameters, broadcast, load, store};
 use crate::format::encoding::{BLOCK, q4::Pair};
-use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, Two, Wide, Widened, gemv};
+use crate::kernel::{Group, Ints, Kernel, Nibbles, Sums, Two, Widened, gemv};
 
 static KERNEL: Kernel = Kernel {
     name: "x86_64-avx2",
@@ -279,46 +281,6 @@ fn q4_block<const T: usize>(
     let steps = _mm256_slli_epi16::<2>(sub_scales);
     for (total, dot) in totals.iter_mut().zip(dots) {
         *total = _mm256_add_epi32(*total, _mm256_madd_epi16(dot, steps));
-    }
-}
-
-/// For keys and values in the int8 cache; only for tables that are handed out where AVX2 has been seen.
-pub(super) fn q8_wide(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    // SAFETY: by this function's contract.
-    unsafe { q8_wide_avx2(weights, x, tokens, sums) }
-}
-
-#[target_feature(enable = "avx2")]
-fn q8_wide_avx2(weights: Wide<'_>, x: &[i16], tokens: usize, sums: &mut [Sums<i32>]) {
-    for (groups, sums) in weights.bands().zip(sums.chunks_exact_mut(tokens.max(1))) {
-        for group in groups.iter().step_by(2) {
-            ahead::line(core::ptr::from_ref(group).wrapping_add(weights.ahead).cast());
-        }
-        let band = Wide { groups, ..weights };
-        super::wide_tiles!(band, x, tokens, sums, [6] [4] [3] [2] [1] q8_wide_tile);
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn q8_wide_tile<const T: usize>(groups: &[Group], x: &[i16], sums: &mut [Sums<i32>]) {
-    let cols = groups.len() * 4;
-    debug_assert!(x.len() >= T * cols);
-    let mut totals = [[_mm256_setzero_si256(); 2]; T];
-    for (g, group) in groups.iter().enumerate() {
-        let w = load(group);
-        let low = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(w));
-        let high = _mm256_cvtepi8_epi16(_mm256_extracti128_si256::<1>(w));
-        for (t, [first, second]) in totals.iter_mut().enumerate() {
-            // SAFETY: token t < T of `cols` ≥ 4·g + 4 columns.
-            let x = unsafe { x.as_ptr().add(t * cols + 4 * g).cast::<i64>().read_unaligned() };
-            let x = _mm256_set1_epi64x(x);
-            *first = _mm256_add_epi32(*first, _mm256_madd_epi16(low, x));
-            *second = _mm256_add_epi32(*second, _mm256_madd_epi16(high, x));
-        }
-    }
-    for (sums, [first, second]) in sums.iter_mut().zip(totals) {
-        store(sums, rows(first, second));
     }
 }
 
