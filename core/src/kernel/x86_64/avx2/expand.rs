@@ -100,17 +100,17 @@ impl<const B: usize> Expanded<B> {
     unsafe fn add_to(
         &self,
         sums: &mut [&mut [Sums<i32>]; B],
-        mut x: Ints<'_>,
+        x: &Ints<'_>,
         blocks: &Range<usize>,
         next: &mut Next,
     ) {
-        let mut done = 0;
+        let (tokens, mut done) = (x.tokens(), 0);
         macro_rules! tiles {
             ($($size:tt)+) => {
-                $(while x.tokens() >= $size && (x.tokens(), $size) != (MOST + 1, MOST) {
+                $(while tokens - done >= $size && (tokens - done, $size) != (MOST + 1, MOST) {
                     // SAFETY: by this function's contract.
                     unsafe { self.tile::<$size>(sums, done, x, blocks) };
-                    (x, done) = (x.split($size).1, done + $size);
+                    done += $size;
                     next.step();
                 })+
             };
@@ -128,15 +128,15 @@ impl<const B: usize> Expanded<B> {
         &self,
         sums: &mut [&mut [Sums<i32>]; B],
         token: usize,
-        x: Ints<'_>,
+        x: &Ints<'_>,
         blocks: &Range<usize>,
     ) {
-        debug_assert!(x.values.len() >= T * x.cols && blocks.end * BLOCK <= x.cols);
+        debug_assert!(x.tokens() >= token + T && blocks.end * BLOCK <= x.cols);
         let (first, count) = (blocks.start, blocks.len());
         let mut totals = [[_mm256_setzero_si256(); T]; B];
         // SAFETY: by this function's contract.
         unsafe {
-            let x_first = x.values.as_ptr().add(first * BLOCK);
+            let x_first = x.values.as_ptr().add(token * x.cols + first * BLOCK);
             if let ([a, b], 3) = (totals.as_mut_slice(), T) {
                 if let (Some(a), Some(b)) = (a.first_chunk_mut(), b.first_chunk_mut()) {
                     self.products_of_six(x_first, x.cols, count, a, b);
@@ -153,17 +153,22 @@ impl<const B: usize> Expanded<B> {
             }
         };
         let (pairs, all) = (count / 2, x.cols / BLOCK);
-        for (p, offsets) in self.offsets.iter().enumerate().take(pairs) {
-            for t in 0..T {
-                // SAFETY: token t < T has a sum of each of its blocks, these two among them.
-                let sums = unsafe { x.block_sums.as_ptr().add(t * all + first + 2 * p) };
-                // SAFETY: two of 16 bits.
-                add(t, offsets, unsafe { broadcast(sums.cast()) });
+        let block_sums: [*const i16; T] = core::array::from_fn(|t| {
+            // SAFETY: each of these tokens has a sum of each of its blocks.
+            unsafe { x.block_sums.as_ptr().add((token + t) * all + first) }
+        });
+        for p in 0..pairs {
+            for (t, block_sums) in block_sums.iter().enumerate() {
+                // SAFETY: two of 16 bits, of these blocks; offsets have been laid out with the blocks.
+                unsafe {
+                    let sums = broadcast(block_sums.add(2 * p).cast());
+                    add(t, self.offsets.get_unchecked(p), sums);
+                }
             }
         }
         if let (1, Some(offsets)) = (count % 2, self.offsets.get(pairs)) {
             for t in 0..T {
-                let sums = super::super::pair_sums(x, t, first / 2 + pairs);
+                let sums = super::super::pair_sums(*x, token + t, first / 2 + pairs);
                 add(t, offsets, _mm256_set1_epi32(sums));
             }
         }
@@ -300,6 +305,6 @@ pub(super) fn q4<const B: usize>(
         }
         // SAFETY: so many blocks of each band have been laid out, parameters with them; `blocks` are no more than
         // tokens have, with their sums (`super::super::in_contract`).
-        unsafe { expanded.add_to(&mut sums, x, &part, &mut next) }
+        unsafe { expanded.add_to(&mut sums, &x, &part, &mut next) }
     }
 }
