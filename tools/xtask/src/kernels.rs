@@ -164,7 +164,8 @@ fn run_on(
     environment: &[(&str, &str)],
     kernels: &str,
 ) -> Result<()> {
-    let package = ["--release", "-p", "acorn-kernel-tests", "--test", "kernels"];
+    let package =
+        ["--release", "-p", "acorn-kernel-tests", "--test", "kernels", "--test", "softmax"];
     let arguments = [package.as_slice(), &["--", "--nocapture"]].concat();
     let mut test = toolchain.cargo("test", target, "std,panic_unwind", &folder(), &arguments);
     test.envs(environment.iter().copied());

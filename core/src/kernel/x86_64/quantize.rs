@@ -2,6 +2,7 @@
 
 use core::arch::x86_64::*;
 
+use super::registers::sum_of;
 use crate::format::BLOCK;
 use crate::kernel::elementwise::{self, TINY};
 use crate::math::max_abs_bits;
@@ -45,8 +46,5 @@ fn quantize_block(x: &[f32; BLOCK], inverse: __m256, q: &mut [i8; BLOCK]) -> i16
     // SAFETY: 32 bytes.
     unsafe { _mm256_storeu_si256(q.as_mut_ptr().cast(), bytes) }
     let sums = _mm256_madd_epi16(_mm256_add_epi16(low, high), _mm256_set1_epi16(1));
-    let sums = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b11_10>(sums));
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums));
-    _mm_cvtsi128_si32(sums) as i16
+    sum_of(sums) as i16
 }

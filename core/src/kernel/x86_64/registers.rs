@@ -33,6 +33,15 @@ pub(super) fn store_sums(sums: &mut Sums<i32>, values: __m256i, more: bool) {
     store(sums, _mm256_add_epi32(values, before));
 }
 
+/// The sum of a register's integers.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn sum_of(x: __m256i) -> i32 {
+    let x = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+    let x = _mm_add_epi32(x, _mm_shuffle_epi32::<0b11_10>(x));
+    _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32::<1>(x)))
+}
+
 /// The 4 bytes at `quad`, in every row.
 ///
 /// # Safety

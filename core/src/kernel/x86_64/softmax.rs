@@ -3,7 +3,7 @@
 
 use core::arch::x86_64::*;
 
-use super::registers::store;
+use super::registers::{store, sum_of};
 use crate::format::BAND_ROWS;
 use crate::kernel::Sums;
 use crate::kernel::elementwise::{self, Scores, Softmax, TINY};
@@ -166,15 +166,6 @@ fn largest_of(x: __m256i) -> i32 {
     let x = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
     let x = _mm_max_epi32(x, _mm_shuffle_epi32::<0b11_10>(x));
     _mm_cvtsi128_si32(_mm_max_epi32(x, _mm_shuffle_epi32::<1>(x)))
-}
-
-/// Their sum.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(super) fn sum_of(x: __m256i) -> i32 {
-    let x = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
-    let x = _mm_add_epi32(x, _mm_shuffle_epi32::<0b11_10>(x));
-    _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32::<1>(x)))
 }
 
 /// Floats of which only the upper halves are kept.
