@@ -69,6 +69,14 @@ impl Speed {
         self.max = sorted[last];
         self.median = f64::midpoint(sorted[last / 2], sorted[middle]);
     }
+
+    /// How many times as fast as another: the median of the rounds, in each of which both run within the same minute, so that
+    /// what else the machine does counts for both.
+    fn over(&self, other: &Self) -> f64 {
+        let mut ratios = Self::default();
+        self.runs.iter().zip(&other.runs).for_each(|(run, other)| ratios.add(run / other));
+        ratios.median
+    }
 }
 
 impl Record {
@@ -154,7 +162,7 @@ impl Report {
         });
         let memory = memory.collect::<Vec<_>>().join(", ");
         let mut notes = format!(
-            "Tokens per second, medians; ×: of the fastest peer beside it. Memory: {memory}.\n"
+            "Tokens per second, medians; ×: of the fastest peer beside it, median of the rounds. Memory: {memory}.\n"
         );
         let spread = self.records.iter().map(Record::spread).fold(0.0, f64::max);
         if spread > STEADY {
@@ -167,18 +175,18 @@ impl Report {
         notes + &versions.collect::<Vec<_>>().join("\n")
     }
 
-    /// The median of a speed, and for Acorn its ratio to the fastest peer's.
+    /// The median of a speed, and for Acorn how it compares to the fastest peer's.
     fn cell(&self, record: &Record, speed: impl Fn(&Record) -> Option<&Speed>) -> String {
-        let Some(median) = speed(record).map(|speed| speed.median) else { return "–".into() };
+        let Some(own) = speed(record) else { return "–".into() };
         let peers = self.records.iter().filter(|other| {
             record.engine == Engine::Acorn
                 && other.engine != Engine::Acorn
                 && record.compares_with(other)
         });
-        let fastest = peers.filter_map(&speed).map(|speed| speed.median);
-        match fastest.reduce(f64::max) {
-            Some(fastest) => format!("{:.2}× {median:.1}", median / fastest),
-            None => format!("{median:.1}"),
+        let fastest = peers.filter_map(&speed).max_by(|a, b| a.median.total_cmp(&b.median));
+        match fastest {
+            Some(fastest) => format!("{:.2}× {:.1}", own.over(fastest), own.median),
+            None => format!("{:.1}", own.median),
         }
     }
 }
@@ -218,14 +226,15 @@ mod tests {
         let mut report = Report::new(&[128]);
         report.memory.insert(1, 1e9);
         report.records = vec![
-            record(Engine::Acorn, "q4", Quant::Q4, 1, &[50.0]),
-            record(Engine::LlamaCpp, "Q4_0", Quant::Q4, 1, &[100.0]),
+            // Something else ran in the second round, and in a part of the last one.
+            record(Engine::Acorn, "q4", Quant::Q4, 1, &[60.0, 20.0, 30.0]),
+            record(Engine::LlamaCpp, "Q4_0", Quant::Q4, 1, &[120.0, 40.0, 100.0]),
             record(Engine::LlamaCpp, "Q4_K_M", Quant::Q4, 1, &[80.0]),
             record(Engine::LlamaCpp, "Q8_0", Quant::Q8, 1, &[500.0]),
             record(Engine::LlamaCpp, "Q4_0", Quant::Q4, 2, &[900.0]),
         ];
         let table = report.table();
-        assert!(table.contains("0.50× 50.0"), "{table}");
+        assert!(table.contains("0.50× 30.0"), "{table}");
         assert_eq!(table.matches('×').count(), 2, "{table}");
         assert!(table.contains('–'), "{table}");
     }
