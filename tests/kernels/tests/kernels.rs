@@ -235,7 +235,7 @@ fn band(blocks: usize, weights: std::ops::RangeInclusive<i32>) -> impl Strategy<
 fn case(
     weights: std::ops::RangeInclusive<i32>,
 ) -> impl Strategy<Value = (Weights, Vec<i8>, usize)> {
-    (1usize..=20).prop_flat_map(move |blocks| {
+    (1usize..=30).prop_flat_map(move |blocks| {
         let x = proptest::collection::vec(-127i8..=127, blocks * 32);
         (band(blocks, weights.clone()), x, 1usize..=33)
     })

@@ -71,6 +71,29 @@ fn run(kernel: &Kernel, case: &Case) -> Outcome {
     Outcome { sums, x, q, max: softmax.max, sum: softmax.sum, scale: softmax.scale.to_bits() }
 }
 
+/// All fractions of a power of two, and shifts until nothing is left.
+#[test]
+fn weights_of_all_distances_are_equal() {
+    let bands = 16;
+    let one = (1.0f32.to_bits() >> 16) as u16;
+    for first in (0..17 << 16).step_by(8 * bands) {
+        let sum = |band: usize| std::array::from_fn(|row| -(first + (8 * band + row) as i32));
+        let case = Case {
+            step: 1,
+            sums: (0..bands).map(sum).collect(),
+            keys: vec![[one; 8]; bands],
+            values: vec![[one; 8]; bands],
+            count: 8 * bands,
+            scale: 1.0,
+            max: 0,
+        };
+        let expected = run(&scalar::KERNEL, &case);
+        for kernel in available() {
+            assert_eq!(run(kernel, &case), expected, "{} from {first} on", kernel.name);
+        }
+    }
+}
+
 proptest! {
     // There is no file to remember failures in where this is emulated.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

@@ -12,7 +12,7 @@
 //!
 //! Up to 8 tokens share each load of weights; their sums stay in registers. More share weights that are laid out for
 //! them, of two bands that share each load of activations: nibbles, [`expand`], or [`bytes`] whose products are [`light`].
-//! In narrow rows few are: [`widened`].
+//! In narrow rows few are: [`widened`]. Keys and values, in the cache: [`wide`].
 
 mod bytes;
 mod expand;
